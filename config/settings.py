@@ -1,0 +1,185 @@
+"""All settings; the environment is read here and nowhere else.
+
+Without any environment the product runs on this machine alone: embedded services
+under `TXMSG_HOME`, loopback hosts, a secret key made once. With `DATABASE_URL` given
+it is a deployment: `SECRET_KEY` and `ALLOWED_HOSTS` must be given too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from txmsg.embedded import Home
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+TXMSG_HOME = Path(env.str("TXMSG_HOME", default=str(BASE_DIR / "var"))).resolve()
+
+_home = Home(TXMSG_HOME)
+_LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
+
+# Services: given by URL, else embedded under TXMSG_HOME.
+TXMSG_EMBEDDED_DATABASE = not env.str("DATABASE_URL", default="")
+TXMSG_EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
+TXMSG_EMBEDDED_INBOX = not env.str("EMAIL_URL", default="")
+DATABASE_URL = env.str("DATABASE_URL", default="") or _home.database_url
+REDIS_URL = env.str("REDIS_URL", default="") or _home.redis_url
+
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if TXMSG_EMBEDDED_DATABASE:
+    ALLOWED_HOSTS = ALLOWED_HOSTS or _LOOPBACK
+    SECRET_KEY = SECRET_KEY or _home.secret_key()
+else:
+    _missing = [
+        name
+        for name, value in [
+            ("SECRET_KEY", SECRET_KEY),
+            ("ALLOWED_HOSTS", ALLOWED_HOSTS),
+        ]
+        if not value
+    ]
+    if _missing:
+        message = (
+            f"DATABASE_URL is given, so {' and '.join(_missing)} must be given too "
+            "(see .env.example)."
+        )
+        raise ImproperlyConfigured(message)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# HTTPS is required as soon as any host is not this machine.
+TXMSG_HTTPS = env.bool(
+    "TXMSG_HTTPS", default=any(host not in _LOOPBACK for host in ALLOWED_HOSTS)
+)
+SECURE_SSL_REDIRECT = TXMSG_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TXMSG_HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if TXMSG_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = TXMSG_HTTPS
+SECURE_HSTS_PRELOAD = TXMSG_HTTPS
+SESSION_COOKIE_SECURE = TXMSG_HTTPS
+CSRF_COOKIE_SECURE = TXMSG_HTTPS
+SESSION_COOKIE_AGE = 8 * 3600
+X_FRAME_OPTIONS = "SAMEORIGIN"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_rq",
+    "events",
+    "templates_app",
+    "history",
+    "txmsg",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        **env.db_url_config(DATABASE_URL),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# RQ carries doorbells only: lane names, never data.
+RQ_QUEUES = {
+    lane: {
+        "URL": REDIS_URL,
+        "DEFAULT_TIMEOUT": 120,
+        "SERIALIZER": "rq.serializers.JSONSerializer",
+        # A doorbell must not keep a request waiting; workers have their own patience.
+        "REDIS_CLIENT_KWARGS": {
+            "socket_connect_timeout": 0.1,
+            "socket_timeout": 0.1,
+            "retry": Retry(NoBackoff(), 0),
+        },
+    }
+    for lane in ("critical", "normal", "bulk")
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+
+# Sending. Without EMAIL_URL, mail goes to the inbox that `up` runs.
+EMAIL_URL = env.str("EMAIL_URL", default="") or _home.inbox_url()
+DEFAULT_FROM_EMAIL = env.str(
+    "DEFAULT_FROM_EMAIL", default="txmsg <no-reply@txmsg.example>"
+)
+TXMSG_CHANNELS = {
+    "email": "txmsg.channels.email.EmailChannel",
+    "sms": "txmsg.channels.capture.CaptureChannel",
+    "push": "txmsg.channels.capture.CaptureChannel",
+}
+
+# The pipeline.
+TXMSG_BATCH_SIZE = env.int("TXMSG_BATCH_SIZE", default=500)
+TXMSG_WAVE_SIZE = env.int("TXMSG_WAVE_SIZE", default=50)
+TXMSG_LEASE_SECONDS = env.int("TXMSG_LEASE_SECONDS", default=60)
+TXMSG_SEND_TIMEOUT_SECONDS = env.int("TXMSG_SEND_TIMEOUT_SECONDS", default=30)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": env.str("TXMSG_LOG_LEVEL", default="INFO")}
+        for name in ("txmsg", "events", "history", "templates_app")
+    },
+}

@@ -1,0 +1,17 @@
+"""Every address of the product."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, path
+from django.views.generic import RedirectView
+
+from events import views
+from txmsg import api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("healthz", api.healthz),
+    path("readyz", api.readyz),
+    path("api/v1/events", views.post_event),
+    path("api/v1/events/<str:text>", api.get_event),
+    path("admin/", admin.site.urls),
+]

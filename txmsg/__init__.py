@@ -1,0 +1,1 @@
+"""The machine that runs the three apps: claim, route, render, send, record."""
