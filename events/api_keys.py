@@ -1,0 +1,149 @@
+"""API keys: made once, shown once, kept as a hash; and the question who is calling.
+
+A key is ``txk_<prefix>_<secret><checksum>``. The checksum lets a mistyped key be told
+without the database; the secret is 240 random bits, so a plain SHA-256 keeps it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import string
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from events.models import ApiKey, Scope, Source, all_scopes
+from events.problems import Refused
+
+_ALPHABET = string.digits + string.ascii_letters
+_PREFIX_LENGTH = 10
+_SECRET_LENGTH = 40
+_CHECKSUM_LENGTH = 6
+_UNKNOWN_HASH = bytes(32)
+_LAST_USED_STEP = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The source behind a request, and what its key may do."""
+
+    source_id: int
+    source_name: str
+    scopes: frozenset[str]
+    allowed_types: frozenset[str]
+
+    def require(self, scope: Scope) -> None:
+        """Raise Refused (403) unless the key has a scope."""
+        if scope not in self.scopes:
+            raise Refused(
+                403, "missing_scope", f"This key lacks the scope {scope.value}."
+            )
+
+    def require_type(self, name: str) -> None:
+        """Raise Refused (403) unless the source may post this event type."""
+        if self.allowed_types and name not in self.allowed_types:
+            raise Refused(
+                403,
+                "event_type_not_allowed",
+                "This source may not post this event type.",
+            )
+
+
+def create(
+    source: Source,
+    *,
+    scopes: Sequence[str] | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key; return it with its text, which is shown this once only."""
+    prefix = "".join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_LENGTH))
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
+    secret = body + _checksum(prefix + body)
+    key = ApiKey.objects.create(
+        source=source,
+        prefix=prefix,
+        secret_hash=hashlib.sha256(secret.encode()).digest(),
+        last_four=secret[-4:],
+        scopes=list(scopes) if scopes is not None else all_scopes(),
+        expires_at=expires_at,
+    )
+    return key, f"txk_{prefix}_{secret}"
+
+
+def authenticate(authorization: str | None, *, remote_address: str) -> Caller:
+    """Return who calls, by the Authorization header; raise Refused (401, 403)."""
+    prefix, secret = _parse(authorization)
+    key = ApiKey.objects.select_related("source").filter(prefix=prefix).first()
+    # Compared for an unknown prefix too, so that both take the same time.
+    kept = bytes(key.secret_hash) if key else _UNKNOWN_HASH
+    given = hashlib.sha256(secret.encode()).digest()
+    if not hmac.compare_digest(kept, given) or key is None:
+        raise _unauthorized("invalid_api_key", "This API key is not known.")
+    now = timezone.now()
+    if key.revoked_at is not None or not key.source.is_active:
+        raise _unauthorized("key_revoked", "This API key was revoked.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise _unauthorized("key_expired", "This API key has expired.")
+    if not _is_allowed(remote_address, key.source.allowed_networks):
+        raise Refused(403, "ip_not_allowed", "This address may not use this API key.")
+    if key.last_used_at is None or now - key.last_used_at > _LAST_USED_STEP:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=Now())
+    return Caller(
+        source_id=key.source_id,
+        source_name=key.source.name,
+        scopes=frozenset(key.scopes) & frozenset(key.source.scopes),
+        allowed_types=frozenset(key.source.allowed_types),
+    )
+
+
+def _parse(authorization: str | None) -> tuple[str, str]:
+    if not authorization:
+        raise _unauthorized(
+            "missing_api_key", "Send the header Authorization: Bearer txk_…"
+        )
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise _unauthorized(
+            "unsupported_scheme", "Authorization takes the scheme Bearer only."
+        )
+    parts = token.strip().split("_")
+    if len(parts) == 3 and parts[0] == "txk" and token.isascii():
+        _, prefix, secret = parts
+        body, checksum = secret[:-_CHECKSUM_LENGTH], secret[-_CHECKSUM_LENGTH:]
+        if body and checksum == _checksum(prefix + body):
+            return prefix, secret
+    raise _unauthorized(
+        "malformed_api_key", "This is no API key: it may be cut off or mistyped."
+    )
+
+
+def _checksum(text: str) -> str:
+    number = zlib.crc32(text.encode())
+    digits = []
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)
+
+
+def _is_allowed(remote_address: str, networks: Sequence[str]) -> bool:
+    if not networks:
+        return True
+    try:
+        address = ipaddress.ip_address(remote_address)
+    except ValueError:
+        return False
+    return any(
+        address in ipaddress.ip_network(network, strict=False) for network in networks
+    )
+
+
+def _unauthorized(code: str, detail: str) -> Refused:
+    return Refused(401, code, detail, headers={"WWW-Authenticate": "Bearer"})

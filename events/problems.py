@@ -1,0 +1,92 @@
+"""Refusals, and their one shape over HTTP: RFC 9457 problem details.
+
+A message names the field and the limit, never the value that was sent.
+"""
+
+from __future__ import annotations
+
+import http
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+CONTENT_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a request; `pointer` is a JSON Pointer into its body."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Refused(Exception):
+    """A request is refused; nothing was stored.
+
+    `code` is one of the codes in the reference; `retryable` says whether the same
+    request may succeed later.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[Fault] = (),
+        retryable: bool = False,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = list(errors)
+        self.retryable = retryable
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+
+def request_id(request: HttpRequest) -> str:
+    """Return the id of a request, made once: the caller's X-Request-Id has no say."""
+    made: str | None = getattr(request, "txmsg_request_id", None)
+    if made is None:
+        made = uuid.uuid4().hex
+        request.txmsg_request_id = made  # type: ignore[attr-defined]
+    return made
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return a moment as RFC 3339 in UTC, to the millisecond."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def response(request: HttpRequest, refused: Refused) -> HttpResponse:
+    """Return a refusal as application/problem+json."""
+    title = refused.code.replace("_", " ").capitalize()
+    body = {
+        "type": f"urn:txmsg:problem:{refused.code}",
+        "title": title,
+        "status": refused.status,
+        "detail": refused.detail,
+        "code": refused.code,
+        "retryable": refused.retryable,
+        "request_id": request_id(request),
+        "errors": [asdict(fault) for fault in refused.errors],
+        **refused.extra,
+    }
+    return JsonResponse(
+        body,
+        status=refused.status,
+        content_type=CONTENT_TYPE,
+        headers={"X-Request-Id": request_id(request), **refused.headers},
+        reason=http.HTTPStatus(refused.status).phrase,
+    )

@@ -1,0 +1,259 @@
+"""What a worker does to rows it has a lease on: mark, renew, postpone, hand back, park.
+
+Every statement names the lease: a row that was lost to another changes nothing. Rows
+are locked in the order of their ids, so that these statements cannot deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+# The inner half of recording's statement: a row leaves Work as its delivery is written.
+FINISH = """
+    DELETE FROM events_work w
+    WHERE w.id = ANY(%(ids)s) AND w.lease_no = %(lease_no)s
+    RETURNING w.id, w.event_id, w.channel, w.address, w.attempts, w.pinned_at,
+              w.marked_at, w.possible_duplicate, w.lease_no, w.retry_of
+"""
+
+
+def next_lease_no(cursor: Any) -> int:
+    """Return a lease number greater than every one before."""
+    cursor.execute("SELECT nextval('events_work_lease')")
+    return int(cursor.fetchone()[0])
+
+
+def begin(item_id: UUID, *, lease_no: int) -> None:
+    """Commit that a row claimed alone is now being handled: a death then counts."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE events_work SET begun = lease_no WHERE id = %s AND lease_no = %s",
+            [item_id, lease_no],
+        )
+
+
+def mark(
+    item_ids: Sequence[UUID],
+    *,
+    lease_no: int,
+    send_timeout: float,
+    lease_seconds: float,
+) -> set[UUID]:
+    """Commit that these rows are about to be sent; return those that may be.
+
+    Left out are rows whose lease was lost or has less left than the sending may take.
+    The lease of the marked ones begins anew. A row marked alone counts as begun: if
+    its worker dies now, the death counts against it.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH mine AS (
+                SELECT id FROM events_work
+                WHERE id = ANY(%s) AND lease_no = %s AND stage <> 'sending'
+                  AND due_at > clock_timestamp() + make_interval(secs => %s)
+                ORDER BY id FOR UPDATE
+            )
+            UPDATE events_work w
+            SET stage = 'sending', marked_at = clock_timestamp(),
+                begun = CASE WHEN %s THEN lease_no ELSE begun END,
+                due_at = clock_timestamp() + make_interval(secs => %s)
+            FROM mine WHERE w.id = mine.id
+            RETURNING w.id
+            """,
+            [list(item_ids), lease_no, send_timeout, len(item_ids) == 1, lease_seconds],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def renew(item_ids: Sequence[UUID], *, lease_no: int, lease_seconds: float) -> None:
+    """Begin the lease of these rows anew, as far as it is still ours."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH mine AS (
+                SELECT id FROM events_work
+                WHERE id = ANY(%s) AND lease_no = %s ORDER BY id FOR UPDATE
+            )
+            UPDATE events_work w
+            SET due_at = clock_timestamp() + make_interval(secs => %s)
+            FROM mine WHERE w.id = mine.id
+            """,
+            [list(item_ids), lease_no, lease_seconds],
+        )
+
+
+def hand_back(
+    item_ids: Sequence[UUID], *, lease_no: int, delay_seconds: float = 0
+) -> set[UUID]:
+    """End the lease of rows that were certainly not sent; nothing counts against them.
+
+    A row that was never tried loses its version, so that the next claim pins the one
+    that is live then. Returns the rows that were still ours.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH mine AS (
+                SELECT id FROM events_work
+                WHERE id = ANY(%s) AND lease_no = %s ORDER BY id FOR UPDATE
+            )
+            UPDATE events_work w
+            SET stage = CASE WHEN attempts > 0 THEN 'retry' ELSE 'queued' END,
+                version_id = CASE WHEN attempts > 0 THEN version_id END,
+                pinned_at = CASE WHEN attempts > 0 THEN pinned_at END,
+                marked_at = NULL, lease_owner = '', lease_size = 0,
+                due_at = least(
+                    clock_timestamp() + make_interval(secs => %s), expires_at)
+            FROM mine WHERE w.id = mine.id
+            RETURNING w.id
+            """,
+            [list(item_ids), lease_no, delay_seconds],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def postpone(
+    cursor: Any, delays: Mapping[UUID, float], *, lease_no: int, is_unknown: bool
+) -> set[UUID]:
+    """Let rows be tried again after a delay, in seconds; count one attempt each.
+
+    `is_unknown`: the try may have arrived, so the next is a possible duplicate.
+    For use inside recording's transaction, which holds their locks.
+    """
+    if not delays:
+        return set()
+    cursor.execute(
+        """
+        UPDATE events_work w
+        SET stage = 'retry', attempts = attempts + 1, marked_at = NULL,
+            lease_owner = '', lease_size = 0,
+            possible_duplicate = possible_duplicate OR %s,
+            due_at = least(
+                clock_timestamp() + make_interval(secs => d.delay), expires_at)
+        FROM unnest(%s::uuid[], %s::float8[]) AS d(id, delay)
+        WHERE w.id = d.id AND w.lease_no = %s
+        RETURNING w.id
+        """,
+        [is_unknown, list(delays), list(delays.values()), lease_no],
+    )
+    return {row[0] for row in cursor.fetchall()}
+
+
+def hold(cursor: Any, item_ids: Sequence[UUID], *, lease_no: int) -> set[UUID]:
+    """Park rows of unknown outcome for an operator, until they expire."""
+    if not item_ids:
+        return set()
+    cursor.execute(
+        """
+        UPDATE events_work
+        SET stage = 'held', attempts = attempts + 1, possible_duplicate = true,
+            lease_owner = '', lease_size = 0, due_at = expires_at
+        WHERE id = ANY(%s) AND lease_no = %s
+        RETURNING id
+        """,
+        [list(item_ids), lease_no],
+    )
+    return {row[0] for row in cursor.fetchall()}
+
+
+def park(item_ids: Sequence[UUID], *, lease_no: int) -> None:
+    """Let rows wait whose message was paused after they were claimed."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH mine AS (
+                SELECT id FROM events_work
+                WHERE id = ANY(%s) AND lease_no = %s AND stage <> 'sending'
+                ORDER BY id FOR UPDATE
+            )
+            UPDATE events_work w
+            SET stage = 'paused', lease_owner = '', lease_size = 0,
+                version_id = CASE WHEN attempts > 0 THEN version_id END,
+                pinned_at = CASE WHEN attempts > 0 THEN pinned_at END,
+                due_at = expires_at
+            FROM mine WHERE w.id = mine.id
+            """,
+            [list(item_ids), lease_no],
+        )
+
+
+def wake(
+    type_id: int, *, channel: str | None = None, stages: Sequence[str], limit: int
+) -> int:
+    """Make up to `limit` parked rows of a type due now; return how many there were.
+
+    Rows that somebody holds locked are passed over: call until it returns 0. They get
+    a new lease number, so that whoever had them before cannot touch them any more.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH parked AS (
+                SELECT id FROM events_work
+                WHERE type_id = %s AND stage = ANY(%s)
+                  AND stage IN ('paused', 'not_covered', 'held')
+                  AND (%s::text IS NULL OR channel IN ('', %s))
+                ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+            )
+            UPDATE events_work w
+            SET stage = CASE WHEN channel = '' THEN 'pending'
+                             WHEN attempts > 0 THEN 'retry' ELSE 'queued' END,
+                lease_no = nextval('events_work_lease'), lease_owner = '',
+                lease_size = 0, due_at = clock_timestamp()
+            FROM parked WHERE w.id = parked.id
+            """,
+            [type_id, list(stages), channel, channel, limit],
+        )
+        return int(cursor.rowcount)
+
+
+def end_leases_of(owner_prefix: str, *, but: str) -> int:
+    """Run out the leases of a worker's dead predecessors in the same place."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE events_work SET due_at = clock_timestamp()
+            WHERE lease_owner LIKE %s AND lease_owner <> %s
+              AND due_at > clock_timestamp()
+            """,
+            [owner_prefix.replace("_", r"\_") + "%", but],
+        )
+        return int(cursor.rowcount)
+
+
+def due_lanes() -> dict[str, float]:
+    """Return the lanes with something due, and the age of the oldest in seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT l.lane,
+                   max(extract(epoch FROM clock_timestamp() - first.due_at))::float8
+            FROM unnest(ARRAY['critical', 'normal', 'bulk']) AS l(lane)
+            CROSS JOIN events_eventtype t
+            CROSS JOIN LATERAL (
+                SELECT due_at FROM events_work
+                WHERE lane = l.lane AND type_id = t.id
+                  AND due_at <= (SELECT clock_timestamp())
+                ORDER BY due_at LIMIT 1
+            ) AS first
+            GROUP BY l.lane
+            """
+        )
+        return dict(cursor.fetchall())
+
+
+def parked_types() -> list[tuple[int, str]]:
+    """Return types (and channels, if routed) with paused or not covered rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT type_id, channel FROM events_work
+            WHERE stage IN ('paused', 'not_covered')
+            """
+        )
+        return list(cursor.fetchall())

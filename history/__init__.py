@@ -1,0 +1,1 @@
+"""What was done: executions, deliveries, attempts and their counts."""
