@@ -1,0 +1,322 @@
+"""A message's public state: publish, pause, resume, unpublish. Writes versions.
+
+Each verb sets the status and commits before it touches work: rows are then re-dated in
+small batches that pass over what a worker holds, and the sweeper finds what a worker
+parked in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection, transaction
+from django.db.models import Max
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from events import doorbell, work
+from events.models import EventType, Stage
+from events.routing import LiveVersion, RouteKey
+from templates_app.models import (
+    Message,
+    MessageStatus,
+    PublicationAction,
+    PublicationLog,
+    Version,
+)
+from templates_app.rendering import RenderError, compile_content
+
+WAKE_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a message cannot be published: what, where, and what to do."""
+
+    text: str
+    part: str = ""
+    line: int | None = None
+    column: int | None = None
+
+
+class PublishError(Exception):
+    """A message cannot be published; `problems` say each reason."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(problem.text for problem in problems))
+        self.problems = problems
+
+
+def problems_of(message: Message) -> list[Problem]:
+    """Return what stands in the way of publishing a message; empty if nothing does."""
+    problems: list[Problem] = []
+    if message.event_type is None:
+        problems.append(Problem("Choose an event type: it says when to send this."))
+    else:
+        twin = (
+            Message.objects.filter(
+                event_type=message.event_type, channel=message.channel
+            )
+            .exclude(pk=message.pk)
+            .exclude(status=MessageStatus.DRAFT)
+            .first()
+        )
+        if twin is not None:
+            problems.append(
+                Problem(
+                    f"“{twin.label}” is already live for {message.event_type.name} by "
+                    f"{message.get_channel_display()}; unpublish it first."
+                )
+            )
+    if message.default_language not in message.content:
+        problems.append(
+            Problem(f"The default language {message.default_language} has no content.")
+        )
+    try:
+        compiled_content(message)
+    except RenderError as error:
+        problems.append(
+            Problem(str(error), part=error.part, line=error.line, column=error.column)
+        )
+    return problems
+
+
+def compiled_content(message: Message) -> dict[str, dict[str, Any]]:
+    """Return a message's content compiled, by language; raise RenderError."""
+    return {
+        language: compile_content(message.channel, content)
+        for language, content in message.content.items()
+    }
+
+
+def snapshot(message: Message, *, number: int) -> Version:
+    """Return an unsaved version of a message as it stands; raise RenderError."""
+    contract = message.event_type.contract if message.event_type else {}
+    sensitive = message.event_type.sensitive_paths if message.event_type else []
+    version = Version(
+        message=message,
+        number=number,
+        label=message.label,
+        channel=message.channel,
+        default_language=message.default_language,
+        content=message.content,
+        compiled=compiled_content(message),
+        unknown_outcome=message.unknown_outcome,
+        properties={
+            "internal_name": message.internal_name,
+            "nature": message.nature,
+            "delivery_code": message.delivery_code,
+        },
+        contract=contract,
+        sensitive_paths=sensitive,
+    )
+    canonical = json.dumps(
+        [version.content, version.default_language, version.unknown_outcome],
+        sort_keys=True,
+    )
+    version.content_hash = hashlib.sha256(canonical.encode()).hexdigest()
+    return version
+
+
+def publish(
+    message: Message, *, author: AbstractBaseUser | None = None, note: str = ""
+) -> Version:
+    """Make a version of a message and send with it from now on; raise PublishError.
+
+    Publishing a paused message also resumes it. Events that waited for a message of
+    this type and channel are taken up.
+    """
+    with transaction.atomic():
+        message = _locked(message)
+        problems = problems_of(message)
+        if problems:
+            raise PublishError(problems)
+        last = message.versions.aggregate(last=Max("number"))["last"] or 0
+        version = snapshot(message, number=last + 1)
+        version.author_id = author.pk if author else None
+        version.note = note
+        version.save(force_insert=True)
+        message.status = MessageStatus.PUBLISHED
+        message.live_version = version
+        message.has_unpublished_changes = False
+        message.published_at = timezone.now()
+        _save_state(message)
+        _log(message, PublicationAction.PUBLISHED, author, note, version)
+    _wake(message, [Stage.NOT_COVERED, Stage.PAUSED])
+    return version
+
+
+def pause(
+    message: Message, *, actor: AbstractBaseUser | None = None, note: str = ""
+) -> None:
+    """Send nothing more for now: events are accepted and wait until they expire."""
+    with transaction.atomic():
+        message = _locked(message)
+        _require(message, MessageStatus.PUBLISHED, "Only a published message can pause")
+        message.status = MessageStatus.PAUSED
+        _save_state(message)
+        _log(message, PublicationAction.PAUSED, actor, note)
+
+
+def pause_version(version_id: int, *, note: str) -> None:
+    """Pause the message that a version belongs to, if it is still the live one."""
+    message = Message.objects.filter(live_version_id=version_id).first()
+    if message is not None:
+        pause(message, note=note)
+
+
+def resume(
+    message: Message, *, actor: AbstractBaseUser | None = None, note: str = ""
+) -> None:
+    """Go on sending; what waited is sent with the version that is live now."""
+    with transaction.atomic():
+        message = _locked(message)
+        _require(message, MessageStatus.PAUSED, "Only a paused message can be resumed")
+        message.status = MessageStatus.PUBLISHED
+        _save_state(message)
+        _log(message, PublicationAction.RESUMED, actor, note)
+    _wake(message, [Stage.PAUSED])
+
+
+def unpublish(
+    message: Message, *, actor: AbstractBaseUser | None = None, note: str = ""
+) -> None:
+    """Make a message a draft again: events of its type find no message any more.
+
+    What was accepted before waits as not covered until it expires or is published.
+    """
+    with transaction.atomic():
+        message = _locked(message)
+        if message.status == MessageStatus.DRAFT:
+            raise PublishError([Problem("The message is not published.")])
+        message.status = MessageStatus.DRAFT
+        message.has_unpublished_changes = True
+        _save_state(message)
+        _log(message, PublicationAction.UNPUBLISHED, actor, note)
+    _wake(message, [Stage.PAUSED])
+
+
+def delete(message: Message) -> None:
+    """Hide a draft for good; its history stays. Raise PublishError unless a draft."""
+    with transaction.atomic():
+        message = _locked(message)
+        if message.status != MessageStatus.DRAFT:
+            raise PublishError(
+                [Problem(f"“{message.label}” is live: unpublish it before deleting.")]
+            )
+        message.deleted_at = timezone.now()
+        message.internal_name = f"{message.internal_name[:44]}-deleted-{message.pk}"
+        message.save(update_fields=["deleted_at", "internal_name"])
+
+
+def live_versions() -> dict[RouteKey, LiveVersion]:
+    """Return the live version of each event type and channel; one small query."""
+    rows = Message.objects.exclude(status=MessageStatus.DRAFT).values_list(
+        "event_type_id", "channel", "live_version_id", "status"
+    )
+    return {
+        (type_id, channel): LiveVersion(version, status == MessageStatus.PAUSED)
+        for type_id, channel, version, status in rows
+        if type_id is not None and version is not None
+    }
+
+
+def sendable(version_ids: Iterable[int]) -> set[int]:
+    """Return which of these versions belong to a message that is published now."""
+    return set(
+        Version.objects.filter(
+            pk__in=set(version_ids), message__status=MessageStatus.PUBLISHED
+        ).values_list("pk", flat=True)
+    )
+
+
+def wake_parked() -> int:
+    """Wake rows that were parked although their message is live; return how many.
+
+    A claim that read the state before a publish parks rows after it: without this
+    they would sleep until they expire.
+    """
+    live = live_versions()
+    woken = 0
+    for type_id, channel in work.parked_types():
+        for (live_type, live_channel), version in live.items():
+            if live_type != type_id or version.is_paused:
+                continue
+            if channel in ("", live_channel):
+                woken += work.wake(
+                    type_id,
+                    channel=live_channel,
+                    stages=[Stage.PAUSED, Stage.NOT_COVERED],
+                    limit=WAKE_BATCH,
+                )
+    return woken
+
+
+def _locked(message: Message) -> Message:
+    return Message.objects.select_for_update(of=("self",)).get(pk=message.pk)
+
+
+def _require(message: Message, status: MessageStatus, text: str) -> None:
+    if message.status != status:
+        raise PublishError([Problem(f"{text}; this one is {message.status}.")])
+
+
+def _save_state(message: Message) -> None:
+    message.save(
+        update_fields=[
+            "status",
+            "live_version",
+            "has_unpublished_changes",
+            "published_at",
+        ]
+    )
+    if message.event_type_id is None:
+        return
+    # The door below reads this instead of looking up the stairs.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE events_eventtype SET live_channels = ARRAY(
+                SELECT channel FROM templates_app_message
+                WHERE event_type_id = %s AND status <> 'draft' ORDER BY channel)
+            WHERE id = %s
+            """,
+            [message.event_type_id, message.event_type_id],
+        )
+
+
+def _log(
+    message: Message,
+    action: PublicationAction,
+    actor: AbstractBaseUser | None,
+    note: str,
+    version: Version | None = None,
+) -> None:
+    PublicationLog.objects.create(
+        message=message,
+        version=version or message.live_version,
+        action=action,
+        actor_id=actor.pk if actor else None,
+        note=note,
+        at=Now(),
+    )
+
+
+def _wake(message: Message, stages: list[Stage]) -> None:
+    """Re-date what waited, after the status was committed, and ring."""
+    event_type: EventType | None = message.event_type
+    if event_type is None:
+        return
+    type_id, channel = event_type.pk, message.channel
+
+    def wake_all() -> None:
+        while work.wake(type_id, channel=channel, stages=stages, limit=WAKE_BATCH):
+            pass
+        doorbell.ring_all()
+
+    transaction.on_commit(wake_all)

@@ -1,0 +1,84 @@
+"""Immutable versions as programs ready to render, kept by this process.
+
+Loads each version once; a version never changes, so what is kept never grows stale.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from templates_app.models import Version
+from templates_app.rendering import Program, program
+
+KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVersion:
+    """What the pipeline needs of a version; `programs` by language."""
+
+    id: int
+    number: int
+    message_id: int
+    internal_name: str
+    label: str
+    channel: str
+    unknown_outcome: str
+    default_language: str
+    sensitive_paths: list[str]
+    programs: dict[str, Program]
+
+    def program_for(self, language: str) -> tuple[str, Program]:
+        """Return the program of the nearest language: pt-BR, then pt, then default."""
+        wanted = language.replace("_", "-").lower()
+        by_name = {name.lower(): name for name in self.programs}
+        for candidate in (wanted, wanted.split("-")[0], self.default_language.lower()):
+            if candidate in by_name:
+                name = by_name[candidate]
+                return name, self.programs[name]
+        name = next(iter(self.programs))
+        return name, self.programs[name]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what templates see as `message`."""
+        return {
+            "internal_name": self.internal_name,
+            "label": self.label,
+            "version": self.number,
+        }
+
+
+_kept: OrderedDict[int, LoadedVersion] = OrderedDict()
+
+
+def load(version_id: int) -> LoadedVersion:
+    """Return a version, from memory or the database; raise Version.DoesNotExist."""
+    loaded = _kept.get(version_id)
+    if loaded is None:
+        loaded = from_row(Version.objects.get(pk=version_id))
+        _kept[version_id] = loaded
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    _kept.move_to_end(version_id)
+    return loaded
+
+
+def from_row(version: Version) -> LoadedVersion:
+    """Make the programs of a version, saved or not."""
+    return LoadedVersion(
+        id=version.pk or 0,
+        number=version.number,
+        message_id=version.message_id,
+        internal_name=str(version.properties.get("internal_name", "")),
+        label=version.label,
+        channel=version.channel,
+        unknown_outcome=version.unknown_outcome,
+        default_language=version.default_language,
+        sensitive_paths=list(version.sensitive_paths),
+        programs={
+            language: program(version.channel, compiled)
+            for language, compiled in version.compiled.items()
+        },
+    )

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from templates_app.rendering import RenderContext
+from templates_app.rendering.formatting import Formats
+from templates_app.rendering.liquid import parse
+from templates_app.rendering.masking import mask_context
+
+FROZEN = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+
+
+def make_context(
+    ctx: dict[str, Any] | None = None,
+    *,
+    language: str = "en",
+    timezone: str = "UTC",
+    **recipient: Any,
+) -> RenderContext:
+    return RenderContext(
+        ctx=ctx or {},
+        recipient={
+            "name": "Zoë",
+            "language": language,
+            "timezone": timezone,
+            **recipient,
+        },
+        event={"id": "e-1", "type": "order.confirmed"},
+        message={"internal_name": "order", "label": "Order", "version": 3},
+        metadata={"trace": "t-1"},
+        frozen_at=FROZEN,
+    )
+
+
+def render(source: str, context: RenderContext | None = None, **ctx: Any) -> str:
+    return _render(source, context or make_context(ctx), html=True)
+
+
+def render_plain(source: str, context: RenderContext | None = None, **ctx: Any) -> str:
+    return _render(source, context or make_context(ctx), html=False)
+
+
+def _render(source: str, context: RenderContext, *, html: bool) -> str:
+    template = parse(source, html=html, part="html" if html else "text")
+    return template.render(context.variables(), Formats.of(context))
+
+
+def test_all_roots_are_there_and_rtevent_is_the_event() -> None:
+    source = (
+        "{{ ctx.a }} {{ event.ctx.a }} {{ rtEvent.ctx.a }} {{ rtEvent.id }} "
+        "{{ event.metadata.trace }} {{ recipient.name }} {{ message.version }}"
+    )
+
+    assert render(source, a=1) == "1 1 1 e-1 t-1 Zoë 3"
+
+
+def test_now_and_today_are_the_frozen_moment_in_the_recipients_zone() -> None:
+    context = make_context(timezone="Asia/Tokyo")
+
+    assert render("{{ now }} {{ today }}", context) == (
+        "2026-11-24T08:30:00+09:00 2026-11-24"
+    )
+
+
+def test_unknown_language_and_zone_fall_back_without_an_error() -> None:
+    context = make_context(language="xx-Nope", timezone="Mars/Olympus")
+
+    assert (context.language, context.timezone) == ("en", "UTC")
+    assert make_context(language="pt-BR").language == "pt-BR"
+    assert make_context(language="de-XX").language == "de"
+    assert make_context(timezone="../etc/passwd").timezone == "UTC"
+
+
+def test_masking_hides_the_values_at_the_paths_and_leaves_the_original() -> None:
+    ctx = {"reset": {"link": "https://a.b/c", "n": 1}, "items": [{"code": 1}, {}]}
+
+    masked = mask_context(ctx, ["reset.link", "items[].code", "ctx.not.there", "x[]"])
+
+    assert masked == {
+        "reset": {"link": "••••", "n": 1},
+        "items": [{"code": "••••"}, {}],
+    }
+    assert ctx["reset"] == {"link": "https://a.b/c", "n": 1}
+
+
+def test_masking_a_whole_list_or_object_hides_it_whole() -> None:
+    assert mask_context({"codes": [1, 2]}, ["codes"]) == {"codes": "••••"}
+    assert mask_context({"codes": [1, 2]}, ["codes[]"]) == {"codes": ["••••", "••••"]}
+
+
+def test_rendering_needs_no_django() -> None:
+    code = (
+        "import sys, templates_app.rendering\n"
+        "assert not any(name.partition('.')[0] == 'django' for name in sys.modules)"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)

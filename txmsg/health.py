@@ -1,0 +1,101 @@
+"""Is the machine well: what is there, what is missing, in words for an operator."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from redis.exceptions import RedisError
+
+from events import partitions
+from events.models import Lane
+from txmsg import sweeper, worker
+from txmsg.models import Heartbeat
+
+logger = logging.getLogger(__name__)
+
+SWEEPER_SILENCE = timedelta(seconds=15)
+PARTITION_DAYS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `problem` is empty when it is well."""
+
+    name: str
+    problem: str = ""
+
+
+def findings() -> list[Finding]:
+    """Look at everything that `/readyz` needs: database, queue, sweeper, workers."""
+    database = _look("database", _database)
+    found = [database]
+    if not database.problem:
+        found += [
+            _look("migrations", _migrations),
+            _look("partitions", _partitions),
+            _look("sweeper", _sweeper),
+        ]
+    queue = _look("queue", _queue)
+    found.append(queue)
+    if not queue.problem:
+        found.append(_look("workers", _workers))
+    return found
+
+
+def _look(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, check())
+    except (DatabaseError, RedisError, OSError) as error:
+        logger.warning("%s: %s", name, error)
+        return Finding(name, f"{name} does not answer: {type(error).__name__}")
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return ""
+
+
+def _migrations() -> str:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not missing:
+        return ""
+    return f"{len(missing)} migrations are not applied: run manage.py migrate"
+
+
+def _partitions() -> str:
+    days = partitions.days_ahead()
+    if days >= PARTITION_DAYS:
+        return ""
+    return f"partitions reach only {days:.0f} days ahead: run manage.py partitions"
+
+
+def _sweeper() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (now,) = cursor.fetchone()
+    beat = Heartbeat.objects.filter(name=sweeper.NAME).first()
+    if beat is None:
+        return "the sweeper has never run"
+    silence = now - beat.at
+    if silence <= SWEEPER_SILENCE:
+        return ""
+    return f"the sweeper has been silent for {silence.total_seconds():.0f} s"
+
+
+def _queue() -> str:
+    worker.queue_connection().ping()
+    return ""
+
+
+def _workers() -> str:
+    missing = set(Lane.values) - worker.served_lanes(worker.queue_connection())
+    if not missing:
+        return ""
+    return f"no worker serves {', '.join(sorted(missing))}"

@@ -1,0 +1,48 @@
+"""What RQ runs: one function a doorbell. A job carries a lane's name, never data."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from events import doorbell
+from txmsg import pipeline
+from txmsg.pipeline import Drain
+
+DRAIN_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Place:
+    """Where this process stands: its name as the owner of leases, and its lanes."""
+
+    owner: str
+    lanes: Sequence[str] = ()
+    is_stopping: bool = False
+
+
+here = Place(owner=f"{platform.node()}:{os.getpid()}")
+_runs: dict[str, Drain] = {}
+
+
+def drain(lane: str) -> int:
+    """Handle what is due in a lane; return how many deliveries were handled.
+
+    What a worker remembers of a lane (where to look, broken routes) outlives the job.
+    """
+    run = _runs.get(lane)
+    if run is None:
+        run = _runs[lane] = Drain(
+            lane=lane,
+            owner=here.owner,
+            should_stop=lambda: here.is_stopping,
+            should_yield=lambda: _other_lane_waits(lane),
+        )
+    run.finished = 0
+    return pipeline.drain(run, seconds=DRAIN_SECONDS)
+
+
+def _other_lane_waits(lane: str) -> bool:
+    return any(other != lane and doorbell.is_waited_for(other) for other in here.lanes)

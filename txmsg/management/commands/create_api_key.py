@@ -1,0 +1,42 @@
+"""`manage.py create_api_key`: make a key for a source, and the source if it is new."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_slug
+
+from events import api_keys
+from events.models import Scope, Source
+
+
+class Command(BaseCommand):
+    """Make an API key and print it, alone on the last line."""
+
+    help = "Make an API key for a source (made when new); it is shown this once only."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the source's name and, to restrict the key, scopes."""
+        parser.add_argument("--source", required=True, help="the calling system")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=Scope.values,
+            help="may be given several times; all scopes unless given",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run."""
+        name = options["source"]
+        try:
+            validate_slug(name)
+        except ValidationError as error:
+            message = "--source takes letters, digits, hyphens and underscores"
+            raise CommandError(message) from error
+        source, is_new = Source.objects.get_or_create(name=name)
+        key, text = api_keys.create(source, scopes=options["scope"])
+        self.stdout.write(
+            f"{'New source' if is_new else 'Source'} {source.name}, key {key}, scopes: "
+            f"{', '.join(key.scopes)}. The key is shown this once only:"
+        )
+        self.stdout.write(text)

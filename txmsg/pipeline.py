@@ -1,0 +1,366 @@
+"""The machine that runs the three apps: claim, check, render, send, record.
+
+It reads like prose: each stage calls one function of the app it belongs to, and holds
+no SQL of its own. No lock and no transaction is held while it renders or sends. The
+rules it keeps, and the holes they close, stand in docs/explanation/pipeline.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from events import doorbell, work
+from events.facts import EventFacts, facts_of
+from events.models import EventOutcome, Stage
+from events.work import Claim, Item
+from history import recording
+from history.models import DeliveryStatus, Reason
+from history.recording import Ending, Results
+from history.suppressions import normalized, suppressed
+from templates_app import publishing, versions
+from templates_app.rendering import RenderContext, RenderedMessage, RenderError
+from templates_app.versions import LoadedVersion
+from txmsg import outcomes
+from txmsg.channels import get_channel
+from txmsg.outcomes import Sent
+
+logger = logging.getLogger(__name__)
+
+RESCAN_SECONDS = 5.0
+LINGER_SECONDS = 2.0
+LINGER_STEP_SECONDS = 0.01
+RENDER_ERRORS_ALLOWED = 20
+_RECORD_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+
+
+@dataclass(slots=True)
+class Drain:
+    """One worker at one lane: who it is, when it stops, and what it remembers."""
+
+    lane: str
+    owner: str
+    should_stop: Callable[[], bool] = lambda: False
+    should_yield: Callable[[], bool] = lambda: False
+    """Whether another lane of this worker waits."""
+    low_water: datetime = work.BEGINNING
+    rescan_at: float = 0.0
+    route_failures: dict[str, int] = field(default_factory=dict)
+    render_errors: dict[int, int] = field(default_factory=dict)
+    finished: int = 0
+
+    def floor(self) -> datetime:
+        """Return where the next claim starts looking; every 5 s from the start."""
+        if time.monotonic() >= self.rescan_at:
+            self.rescan_at = time.monotonic() + RESCAN_SECONDS
+            return work.BEGINNING
+        return self.low_water
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A row with its rendered message."""
+
+    item: Item
+    message: RenderedMessage
+    version: LoadedVersion
+    execution_id: int
+
+
+def drain(run: Drain, *, seconds: float, linger: float = LINGER_SECONDS) -> int:
+    """Handle everything due in a lane until nothing is, or the time is up.
+
+    Lingers on the doorbell for a moment before it ends. Returns how many deliveries
+    were handled.
+    """
+    deadline = time.monotonic() + seconds
+    while not run.should_stop() and time.monotonic() < deadline:
+        doorbell.answer(run.lane)
+        claim = claim_batch(run)
+        if claim.is_full:
+            doorbell.ring(run.lane)
+        if claim.items:
+            handle(run, claim)
+        elif not claim.parked and (
+            run.should_yield() or not _wait_for_ring(run, linger)
+        ):
+            break
+        if claim.items and run.should_yield():
+            deadline = min(deadline, time.monotonic() + 1)
+    return run.finished
+
+
+def claim_batch(run: Drain) -> Claim:
+    """Claim a batch of the lane, routed to the versions that are live now."""
+    claim = work.claim(
+        run.lane,
+        owner=run.owner,
+        limit=settings.TXMSG_BATCH_SIZE,
+        lease_seconds=settings.TXMSG_LEASE_SECONDS,
+        live=publishing.live_versions(),
+        floor=run.floor(),
+    )
+    run.low_water = claim.low_water or work.BEGINNING
+    return claim
+
+
+def handle(run: Drain, claim: Claim) -> None:
+    """Take one batch through check, render, send and record.
+
+    After a database error the rows that were not marked are handed back.
+    """
+    unmarked = {item.id for item in claim.items}
+    try:
+        if len(claim.items) == 1:
+            work.begin(claim.items[0].id, lease_no=claim.lease_no)
+        sendable, endings = check(claim.items)
+        ready, failed = render(run, sendable)
+        endings += failed
+        _record(run, Results(endings=endings), lease_no=claim.lease_no)
+        unmarked -= {ending.id for ending in endings}
+        renewed = time.monotonic()
+        for wave in waves(ready):
+            if run.should_stop():
+                break
+            if time.monotonic() - renewed > settings.TXMSG_LEASE_SECONDS / 4:
+                _renew(unmarked, claim.lease_no)
+                renewed = time.monotonic()
+            send(run, wave, unmarked, lease_no=claim.lease_no)
+    except (OperationalError, InterfaceError):
+        logger.exception("the database failed; handing back what was not marked")
+        connection.close()
+        _hand_back(unmarked, claim.lease_no)
+        raise
+    _hand_back(unmarked, claim.lease_no)
+
+
+def check(items: Sequence[Item]) -> tuple[list[Item], list[Ending]]:
+    """Part the rows worth sending from those that end here, and why."""
+    live = [item for item in items if not (item.expired or item.crashed)]
+    listed = suppressed((item.channel, item.address) for item in live)
+    sendable: list[Item] = []
+    endings: list[Ending] = []
+    for item in items:
+        if item.crashed:
+            endings.append(Ending(item.id, DeliveryStatus.FAILED, Reason.CRASH))
+        elif item.expired:
+            endings.append(_expired(item))
+        elif (item.channel, normalized(item.address)) in listed:
+            endings.append(Ending(item.id, DeliveryStatus.EXCLUDED, Reason.SUPPRESSED))
+        else:
+            sendable.append(item)
+    return sendable, endings
+
+
+def render(run: Drain, items: Sequence[Item]) -> tuple[list[Ready], list[Ending]]:
+    """Render each row with its pinned version; an error ends that row only."""
+    facts = facts_of(sorted({item.event_id for item in items}))
+    executions: dict[int, int] = {}
+    ready: list[Ready] = []
+    endings: list[Ending] = []
+    for item in items:
+        version = versions.load(item.version_id or 0)
+        if version.id not in executions:
+            executions[version.id] = recording.execution_for(
+                version.id, version.message_id, at=datetime.now(UTC)
+            )
+        execution_id = executions[version.id]
+        event = facts.get(item.event_id)
+        if event is None or event.ctx is None:
+            endings.append(
+                Ending(
+                    item.id,
+                    DeliveryStatus.FAILED,
+                    Reason.CONTEXT_GONE,
+                    execution_id=execution_id,
+                )
+            )
+            continue
+        try:
+            message = render_one(version, event, item)
+        except RenderError as error:
+            endings.append(
+                Ending(
+                    item.id,
+                    DeliveryStatus.FAILED,
+                    Reason.RENDER_ERROR,
+                    detail=str(error),
+                    execution_id=execution_id,
+                )
+            )
+            _count_render_error(run, version)
+        else:
+            run.render_errors.pop(version.id, None)
+            ready.append(Ready(item, message, version, execution_id))
+    return ready, endings
+
+
+def render_one(
+    version: LoadedVersion, event: EventFacts, item: Item
+) -> RenderedMessage:
+    """Render one delivery; its time stands still at the moment it was pinned."""
+    _, program = version.program_for(str(event.recipient.get("language") or ""))
+    context = RenderContext(
+        ctx=event.ctx or {},
+        recipient=event.recipient,
+        event=event.event,
+        message=version.facts(),
+        metadata=event.metadata,
+        frozen_at=item.pinned_at or datetime.now(UTC),
+        default_language=version.default_language,
+    )
+    return program.render(context, delivery_id=item.id, address=item.address)
+
+
+def waves(ready: Sequence[Ready]) -> Iterator[list[Ready]]:
+    """Cut rows into waves of one channel; a possible duplicate travels alone."""
+    flagged = [row for row in ready if row.item.possible_duplicate]
+    plain = [row for row in ready if not row.item.possible_duplicate]
+    for channel in sorted({row.item.channel for row in plain}):
+        rows = iter([row for row in plain if row.item.channel == channel])
+        while wave := list(itertools.islice(rows, settings.TXMSG_WAVE_SIZE)):
+            yield wave
+    for row in flagged:
+        yield [row]
+
+
+def send(
+    run: Drain, wave: Sequence[Ready], unmarked: set[UUID], *, lease_no: int
+) -> None:
+    """Mark a wave, hand it to its channel, and record what became of it.
+
+    Takes what it marked, or parked, out of `unmarked`.
+    """
+    live = publishing.sendable(row.version.id for row in wave)
+    parked = [row.item.id for row in wave if row.version.id not in live]
+    if parked:
+        work.park(parked, lease_no=lease_no)
+        unmarked -= set(parked)
+    marked = work.mark(
+        [row.item.id for row in wave if row.version.id in live],
+        lease_no=lease_no,
+        send_timeout=settings.TXMSG_SEND_TIMEOUT_SECONDS,
+        lease_seconds=settings.TXMSG_LEASE_SECONDS,
+    )
+    unmarked -= marked
+    rows = [row for row in wave if row.item.id in marked]
+    if not rows:
+        return
+    channel = rows[0].item.channel
+    answers = get_channel(channel).send(
+        [row.message for row in rows],
+        deadline=time.monotonic() + settings.TXMSG_SEND_TIMEOUT_SECONDS,
+    )
+    verdict = outcomes.judge(
+        (
+            Sent(
+                row.item,
+                outcome,
+                digest=row.message.digest,
+                execution_id=row.execution_id,
+                policy=row.version.unknown_outcome,
+            )
+            for row, outcome in zip(rows, answers, strict=True)
+        ),
+        lane=run.lane,
+        now=datetime.now(UTC),
+    )
+    _record(run, verdict.results(), lease_no=lease_no)
+    _hand_back(verdict.unsent, lease_no)
+    if verdict.route_down:
+        run.route_failures[channel] = run.route_failures.get(channel, 0) + 1
+        delay = outcomes.route_delay(run.route_failures[channel])
+        logger.warning(
+            "%s: provider not reached (%s); next try in %.0f s",
+            channel,
+            next(o.answer for o in answers if o.kind.value == "route"),
+            delay,
+        )
+        work.hand_back(verdict.route_down, lease_no=lease_no, delay_seconds=delay)
+    else:
+        run.route_failures.pop(channel, None)
+
+
+def _expired(item: Item) -> Ending:
+    if item.stage == Stage.HELD:
+        return Ending(item.id, DeliveryStatus.UNCERTAIN, Reason.UNKNOWN_OUTCOME)
+    if item.stage == Stage.NOT_COVERED:
+        return Ending(
+            item.id,
+            DeliveryStatus.EXPIRED,
+            Reason.NO_PUBLISHED_MESSAGE,
+            event_outcome=EventOutcome.NOT_COVERED,
+        )
+    return Ending(
+        item.id,
+        DeliveryStatus.EXPIRED,
+        Reason.EXPIRED,
+        event_outcome=EventOutcome.EXPIRED,
+    )
+
+
+def _count_render_error(run: Drain, version: LoadedVersion) -> None:
+    """Pause a message after twenty render errors in a row."""
+    count = run.render_errors.get(version.id, 0) + 1
+    run.render_errors[version.id] = count
+    if count != RENDER_ERRORS_ALLOWED:
+        return
+    note = f"Paused by txmsg: {count} events in a row could not be rendered."
+    logger.error("%s: %s", version.internal_name, note)
+    try:
+        publishing.pause_version(version.id, note=note)
+    except publishing.PublishError as error:
+        logger.info("%s was not paused: %s", version.internal_name, error)
+
+
+def _record(run: Drain, results: Results, *, lease_no: int) -> None:
+    """Record, and repeat after a database error: the outcomes are known by now."""
+    for pause in (*_RECORD_PAUSES, None):
+        try:
+            recorded = recording.record(results, lease_no=lease_no)
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            if pause is None:
+                raise
+            logger.warning("recording failed, repeating in %.1f s: %s", pause, error)
+            time.sleep(pause)
+        else:
+            run.finished += len(recorded.own)
+            return
+
+
+def _renew(item_ids: set[UUID], lease_no: int) -> None:
+    work.renew(
+        sorted(item_ids), lease_no=lease_no, lease_seconds=settings.TXMSG_LEASE_SECONDS
+    )
+
+
+def _hand_back(item_ids: Sequence[UUID] | set[UUID], lease_no: int) -> None:
+    """Hand rows back; if that fails too, their lease runs out by itself."""
+    if not item_ids:
+        return
+    try:
+        work.hand_back(sorted(item_ids), lease_no=lease_no)
+    except DatabaseError:
+        logger.exception("could not hand back %d rows", len(item_ids))
+        connection.close()
+
+
+def _wait_for_ring(run: Drain, seconds: float) -> bool:
+    """Wait at the door for a moment; return whether somebody rang."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if run.should_stop() or run.should_yield():
+            return False
+        if doorbell.is_rung(run.lane):
+            return True
+        time.sleep(LINGER_STEP_SECONDS)
+    return False

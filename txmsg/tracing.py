@@ -1,0 +1,169 @@
+"""Where an event stands: its status, states, deliveries and attempts, as plain data.
+
+Reads all floors, writes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from events import ids
+from events.models import Event, EventContext, Stage, Work
+from events.problems import rfc3339
+from history.models import Attempt, Delivery
+from templates_app.models import Version
+
+# How the stages of a row of work read as the status of its event.
+EVENT_STATUS = {
+    Stage.PENDING: "pending",
+    Stage.PAUSED: "paused",
+    Stage.NOT_COVERED: "not_covered",
+    Stage.QUEUED: "processing",
+    Stage.SENDING: "processing",
+    Stage.RETRY: "processing",
+    Stage.HELD: "processing",
+}
+
+
+def trace(event_id: UUID, *, source_id: int | None = None) -> dict[str, Any] | None:
+    """Return an event as the API shows it; None if unknown, or another source's."""
+    event = Event.objects.select_related("type").filter(pk=event_id).first()
+    if event is None or (source_id is not None and event.source_id != source_id):
+        return None
+    last = ids.last_id_of(event_id)
+    work = list(Work.objects.filter(pk__range=(event_id, last)).order_by("pk"))
+    done = list(
+        Delivery.objects.select_related("execution__message", "execution__version")
+        .filter(pk__range=(event_id, last))
+        .order_by("pk")
+    )
+    context = EventContext.objects.filter(pk=event_id).first()
+    status = event.outcome or (
+        EVENT_STATUS[Stage(work[0].stage)] if work else "pending"
+    )
+    attempts = _attempts(event_id, last)
+    return {
+        "id": str(event.pk),
+        "status": status,
+        "reason": event.reason or None,
+        "type": event.type.name,
+        "external_id": event.external_id or None,
+        "correlation_id": event.correlation_id or None,
+        "origin": event.origin or None,
+        "lane": event.lane,
+        "recipient": context.recipient if context else None,
+        "received_at": rfc3339(event.received_at),
+        "scheduled_at": _when(event.scheduled_at),
+        "expires_at": rfc3339(event.expires_at),
+        "finished_at": _when(event.finished_at),
+        "warnings": context.warnings if context else [],
+        "states": _states(event, status, work, done),
+        "deliveries": [
+            *(_done(delivery, attempts) for delivery in done),
+            *_open(work, attempts),
+        ],
+        "links": {"self": f"/api/v1/events/{event.pk}"},
+    }
+
+
+def _states(
+    event: Event, status: str, work: list[Work], done: list[Delivery]
+) -> list[dict[str, str]]:
+    states = [{"status": "pending", "at": rfc3339(event.received_at)}]
+    claimed = [d.claimed_at for d in done if d.claimed_at]
+    claimed += [row.pinned_at for row in work if row.pinned_at]
+    if claimed:
+        states.append({"status": "processing", "at": rfc3339(min(claimed))})
+    if event.finished_at:
+        states.append({"status": status, "at": rfc3339(event.finished_at)})
+    return states
+
+
+def _attempts(first: UUID, last: UUID) -> dict[UUID, list[dict[str, Any]]]:
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    rows = Attempt.objects.filter(delivery_id__range=(first, last))
+    for row in rows.order_by("delivery_id", "number"):
+        found.setdefault(row.delivery_id, []).append(
+            {
+                "number": row.number,
+                "started_at": rfc3339(row.started_at),
+                "ended_at": rfc3339(row.ended_at),
+                "outcome": row.outcome,
+                "answer": row.answer or None,
+            }
+        )
+    return found
+
+
+def _done(
+    delivery: Delivery, attempts: dict[UUID, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    tries = list(attempts.get(delivery.pk, []))
+    if delivery.attempts > len(tries):
+        started = delivery.marked_at or delivery.finished_at
+        tries.append(
+            {
+                "number": delivery.attempts,
+                "started_at": rfc3339(started),
+                "ended_at": rfc3339(delivery.finished_at),
+                "outcome": delivery.status,
+                "answer": delivery.answer or None,
+            }
+        )
+    execution = delivery.execution
+    return {
+        "id": str(delivery.pk),
+        "channel": delivery.channel,
+        "address": delivery.address,
+        "status": delivery.status,
+        "reason": delivery.reason or None,
+        "detail": delivery.detail or None,
+        "possible_duplicate": delivery.possible_duplicate,
+        "retry_of": str(delivery.retry_of) if delivery.retry_of else None,
+        "message": execution.message.internal_name if execution else None,
+        "version": execution.version.number if execution else None,
+        "sent_at": rfc3339(delivery.finished_at) if delivery.status == "sent" else None,
+        "provider_id": delivery.provider_id or None,
+        "attempts": tries,
+    }
+
+
+def _open(
+    work: list[Work], attempts: dict[UUID, list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Return what is not finished, as far as it was routed."""
+    versions = {
+        version.pk: version
+        for version in Version.objects.select_related("message").filter(
+            pk__in=[row.version_id for row in work if row.version_id]
+        )
+    }
+    found = []
+    for row in work:
+        if not row.channel:
+            continue
+        version = versions.get(row.version_id) if row.version_id else None
+        found.append(
+            {
+                "id": str(row.pk),
+                "channel": row.channel,
+                "address": row.address,
+                "status": row.stage,
+                "reason": None,
+                "detail": None,
+                "possible_duplicate": row.possible_duplicate,
+                "retry_of": str(row.retry_of) if row.retry_of else None,
+                "message": version.message.internal_name if version else None,
+                "version": version.number if version else None,
+                "sent_at": None,
+                "provider_id": None,
+                "attempts": attempts.get(row.pk, []),
+            }
+        )
+    return found
+
+
+def _when(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None
