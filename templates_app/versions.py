@@ -5,12 +5,18 @@ Loads each version once; a version never changes, so what is kept never grows st
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
-from templates_app.models import Version
-from templates_app.rendering import Program, program
+from templates_app.models import Message, Version
+from templates_app.rendering import Program, RenderContext, RenderError, program
+
+logger = logging.getLogger(__name__)
 
 KEPT = 256
 
@@ -63,6 +69,34 @@ def load(version_id: int) -> LoadedVersion:
             _kept.popitem(last=False)
     _kept.move_to_end(version_id)
     return loaded
+
+
+def warm(version_ids: Iterable[int]) -> None:
+    """Load versions that are not in memory yet and render their sample once.
+
+    The first real event then pays neither for compiling nor for what rendering loads
+    on its first use. What fails here will fail, with its place, when it is sent.
+    """
+    for version_id in version_ids:
+        if version_id in _kept:
+            continue
+        loaded = load(version_id)
+        sample = Message.objects.get(pk=loaded.message_id).context_sample
+        context = RenderContext(
+            ctx=sample,
+            recipient={"name": "Ada", "email": "ada@example.com"},
+            event={},
+            message=loaded.facts(),
+            frozen_at=datetime.now(UTC),
+            default_language=loaded.default_language,
+        )
+        for ready in loaded.programs.values():
+            try:
+                ready.render(
+                    context, delivery_id=UUID(int=0), address="ada@example.com"
+                )
+            except RenderError as error:
+                logger.info("%s: its sample does not render: %s", loaded.label, error)
 
 
 def from_row(version: Version) -> LoadedVersion:

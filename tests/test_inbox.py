@@ -216,6 +216,7 @@ def test_captured_messages_keep_their_parts() -> None:
     parts = {"title": "Hallo", "body": "Zoë", "data": "{}"}
     push = replace(MESSAGE, channel="push", address="token", parts=parts)
     sms = replace(MESSAGE, channel="sms", address="+31612345678", parts={"text": "hé"})
+    sms = replace(sms, headers={"sender": "Shop"})
     channel = CaptureChannel.from_settings()
     found = channel.send([push, sms], deadline=time.monotonic() + 5)
     assert {outcome.kind for outcome in found} == {OutcomeKind.SENT}
@@ -225,6 +226,7 @@ def test_captured_messages_keep_their_parts() -> None:
         ("sms", "+31612345678", ""),
     ]
     assert json.loads(bytes(rows[0].raw)) == parts
+    assert rows[1].sender == "Shop"
     assert rows[1].delivery_id == MESSAGE.delivery_id
 
 

@@ -228,6 +228,7 @@ def test_a_header_value_is_one_line_or_folded(value: str) -> None:
         ("a@straße.example", "a@xn--strae-oqa.example"),
         ("jörg@x.example", "jörg@x.example"),
         ("root@localhost", "root@localhost"),
+        ("a@R3--old.Example", "a@r3--old.example"),
     ],
 )
 def test_an_address_has_its_domain_in_ascii(address: str, result: str) -> None:

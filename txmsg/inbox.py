@@ -12,6 +12,7 @@ import logging
 import re
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -80,6 +81,9 @@ def serve(sock: socket.socket, store: Store) -> None:
             loop.add_signal_handler(number, stop.set)
         await run(sock, store, stop=stop)
 
+    # The storing thread takes turns with the reading one; at the usual 5 ms a turn,
+    # which it waits for after each word with PostgreSQL, it is the bottleneck.
+    # sys.setswitchinterval(0.0005)
     asyncio.run(until_told())
 
 
@@ -124,7 +128,7 @@ def keep_captured(messages: Sequence[RenderedMessage]) -> None:
         [
             InboxMessage(
                 channel=message.channel,
-                sender=_one_line(message.headers.get("from_name", ""), 320),
+                sender=_one_line(message.headers.get("sender", ""), 320),
                 recipient=_one_line(message.address, 512),
                 subject=_one_line(message.parts.get("title", ""), 998),
                 raw=json.dumps(message.parts, ensure_ascii=False).encode(),

@@ -89,12 +89,12 @@ def drain(run: Drain, *, seconds: float, linger: float = LINGER_SECONDS) -> int:
             doorbell.ring(run.lane)
         if claim.items:
             handle(run, claim)
-        elif not claim.parked and (
-            run.should_yield() or not _wait_for_ring(run, linger)
-        ):
-            break
-        if claim.items and run.should_yield():
-            deadline = min(deadline, time.monotonic() + 1)
+            if run.should_yield():
+                deadline = min(deadline, time.monotonic() + 1)
+        elif not claim.parked:
+            versions.warm(live.id for live in publishing.live_versions().values())
+            if run.should_yield() or not _wait_for_ring(run, linger):
+                break
     return run.finished
 
 

@@ -109,7 +109,12 @@ def normalized(address: str) -> str:
     if any(unicodedata.category(c) == "Cf" for c in domain):
         raise AddressError(f"{_shown(address)} has invisible characters")
     try:
-        ascii_domain = idna.encode(domain, uts46=True).decode("ascii")
+        # IDNA's rules would refuse some old domains that are plain ASCII.
+        ascii_domain = (
+            domain.lower()
+            if domain.isascii()
+            else idna.encode(domain, uts46=True).decode("ascii")
+        )
         result = f"{local}@{ascii_domain}"
         octets = len(local.encode()), len(result.encode())
     except UnicodeError as error:

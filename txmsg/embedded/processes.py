@@ -28,7 +28,6 @@ _PR_CAP_AMBIENT_RAISE = 2
 _CAP_DAC_OVERRIDE = 1
 _CAPABILITY_VERSION_3 = 0x20080522
 _CLONE_NEWUSER = 0x10000000
-_UID_INSIDE = 1000
 _ROTATE_BYTES = 5_000_000
 
 # Loaded here: a child between fork and exec must not load libraries.
@@ -36,10 +35,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class RunAs(enum.Enum):
-    """Whom a server runs as; PostgreSQL refuses to run as root."""
+    """Whom a server runs as: PostgreSQL refuses root, and a user without a name."""
 
     SELF = "self"
-    NAMESPACE = "root outside, an ordinary user inside a user namespace"
+    NAMESPACE = "ourselves outside, the user nobody inside a user namespace"
     NOBODY = "nobody"
     NOBODY_REACHING = "nobody, with root's way into closed folders"
 
@@ -63,12 +62,14 @@ def become(run_as: RunAs) -> None:
     """
     if run_as is RunAs.NAMESPACE:
         uid, gid = os.geteuid(), os.getegid()
+        # A user that exists: initdb looks for the name.
+        inside = pwd.getpwnam("nobody")
         if _libc.unshare(_CLONE_NEWUSER) != 0:
             raise OSError(ctypes.get_errno(), "user namespaces are refused")
         for name, line in (
             ("setgroups", "deny"),
-            ("uid_map", f"{_UID_INSIDE} {uid} 1"),
-            ("gid_map", f"{_UID_INSIDE} {gid} 1"),
+            ("uid_map", f"{inside.pw_uid} {uid} 1"),
+            ("gid_map", f"{inside.pw_gid} {gid} 1"),
         ):
             Path("/proc/self", name).write_text(line, encoding="ascii")
     elif run_as is RunAs.NOBODY:

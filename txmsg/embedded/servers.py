@@ -314,12 +314,12 @@ def valkey_binary() -> Path:
 
 @functools.cache
 def who_runs(home: Home) -> RunAs:
-    """Return whom the servers run as: ourselves, or for root the first that works.
+    """Return whom the servers run as: ourselves, or else the first that works.
 
     Never makes a user and never opens a parent folder to others. Raises EmbeddedError.
     """
     if os.geteuid() != 0:
-        return RunAs.SELF
+        return _who_runs_for_user(home)
     for run_as in (RunAs.NAMESPACE, RunAs.NOBODY, RunAs.NOBODY_REACHING):
         if run_as is not RunAs.NAMESPACE:
             os.chown(home.path, -1, pwd.getpwnam("nobody").pw_gid)
@@ -332,6 +332,20 @@ def who_runs(home: Home) -> RunAs:
         f"the user nobody cannot reach {home.path} or {postgres_folder()}: start as "
         "an ordinary user, move the checkout and TXMSG_HOME to where others may "
         "enter, or give DATABASE_URL and REDIS_URL."
+    )
+    raise EmbeddedError(message)
+
+
+def _who_runs_for_user(home: Home) -> RunAs:
+    """Return ourselves, unless this user has no name, as happens in a container."""
+    with contextlib.suppress(KeyError):
+        pwd.getpwuid(os.geteuid())
+        return RunAs.SELF
+    if _can_run(home, RunAs.NAMESPACE):
+        return RunAs.NAMESPACE
+    message = (
+        f"PostgreSQL does not run as user number {os.geteuid()}, which has no name on "
+        "this machine: add it to /etc/passwd, or give DATABASE_URL and REDIS_URL."
     )
     raise EmbeddedError(message)
 

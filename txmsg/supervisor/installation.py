@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.management import call_command, get_commands
-from django.db import connections
+from django.db import OperationalError, connections
 
 from txmsg.embedded import EmbeddedError, Home, Postgres, Server, Valkey
 from txmsg.supervisor.supervision import ChildSpec, Supervisor
@@ -152,10 +152,15 @@ def _check_port(installation: Installation) -> None:
 
 def _migrate(say: Callable[[str], None]) -> None:
     """Bring the database up to date, and its partitions ahead of time."""
-    call_command("migrate", interactive=False, verbosity=0)
-    if "partitions" in get_commands():
-        call_command("partitions", verbosity=0)
-    connections.close_all()
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+        if "partitions" in get_commands():
+            call_command("partitions", verbosity=0)
+    except OperationalError as error:
+        message = f"the database cannot be brought up to date: {error}"
+        raise EmbeddedError(message) from error
+    finally:
+        connections.close_all()
     say("database is up to date")
 
 

@@ -32,7 +32,7 @@ _HEALTHY_SECONDS = 10.0
 _DEATHS_BEFORE_BACK_OFF = 3
 _LONGEST_BACK_OFF_SECONDS = 30.0
 # Killed from outside, by a person or for memory: no fault of its own start.
-_LONGEST_WAIT_AFTER_KILL_SECONDS = 1.0
+_LONGEST_WAIT_AFTER_KILL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ class Command(BaseCommand):
 
     help = "Make the month partitions that are missing, three months ahead; list all."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         """Run."""
         made = set(partitions.ensure())
+        if not options["verbosity"]:
+            return
         for partition in partitions.listing():
             note = "  made now" if partition.name in made else ""
             self.stdout.write(f"{partition.name}  to {partition.until:%Y-%m-%d}{note}")
