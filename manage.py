@@ -34,33 +34,35 @@ def main(argv: list[str]) -> None:
         # From the first moment on: a stop while Django is being imported is a stop.
         for which in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(which, _leave_quietly)
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    if _needs_services(argv):
-        _run_with_services(argv)
-    else:
-        execute_from_command_line(argv)
+    from txmsg.embedded import EmbeddedError
+
+    try:
+        if _needs_services(argv):
+            _run_with_services(argv)
+        else:
+            execute_from_command_line(argv)
+    except (EmbeddedError, ImproperlyConfigured) as error:
+        sys.exit(f"txmsg: {error}")
 
 
 def _run_with_services(argv: list[str]) -> None:
     from django.conf import settings
-    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    from txmsg.embedded import EmbeddedError, Home, attached, is_child_of_owner
+    from txmsg.embedded import Home, attached, is_child_of_owner
     from txmsg.supervisor.installation import embedded_servers
 
-    try:
-        home = Home(settings.TXMSG_HOME)
-        servers = embedded_servers(home)
-        if servers and not is_child_of_owner(home):
-            # atexit does not run on a signal; leaving by an exception stops them.
-            for which in (signal.SIGTERM, signal.SIGHUP):
-                signal.signal(which, _leave)
-        with attached(home, servers):
-            execute_from_command_line(argv)
-    except (EmbeddedError, ImproperlyConfigured) as error:
-        sys.exit(f"txmsg: {error}")
+    home = Home(settings.TXMSG_HOME)
+    servers = embedded_servers(home)
+    if servers and not is_child_of_owner(home):
+        # atexit does not run on a signal; leaving by an exception stops them.
+        for which in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(which, _leave)
+    with attached(home, servers):
+        execute_from_command_line(argv)
 
 
 def _needs_services(argv: list[str]) -> bool:

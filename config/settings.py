@@ -11,6 +11,7 @@ from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -71,6 +72,7 @@ X_FRAME_OPTIONS = "SAMEORIGIN"
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -152,6 +154,35 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
+
+# The admin. Contrast is at least 4.5:1 wherever unfold writes in these colours.
+UNFOLD = {
+    "SITE_TITLE": "txmsg",
+    "SITE_HEADER": "txmsg",
+    "SITE_SUBHEADER": "Transactional messaging",
+    "SITE_SYMBOL": "outgoing_mail",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda _request: static("templates_app/authoring.css")],
+    "COLORS": {
+        "primary": {
+            "50": "#f0f9f6",
+            "100": "#d8f0e8",
+            "200": "#b3e1d2",
+            "300": "#80cbb5",
+            "400": "#4fb79b",
+            "500": "#35a387",
+            "600": "#0f6d57",
+            "700": "#0d5847",
+            "800": "#0e463a",
+            "900": "#0d3a31",
+            "950": "#06211c",
+        }
+    },
+    "DASHBOARD_CALLBACK": "txmsg.admin.navigation.start_page",
+    "SIDEBAR": {"navigation": "txmsg.admin.navigation.sidebar"},
+    "TABS": "txmsg.admin.navigation.tabs",
+}
 
 # Sending. Without EMAIL_URL, mail goes to the inbox that `up` runs.
 EMAIL_URL = env.str("EMAIL_URL", default="") or _home.inbox_url()

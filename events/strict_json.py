@@ -97,9 +97,9 @@ def loads(body: bytes) -> dict[str, Any]:
     return value
 
 
-def dumps(value: Any) -> str:
+def dumps(value: Any, *, indent: int | None = None) -> str:
     """Return data as JSON text; a Decimal keeps the digits it came with."""
-    text = json.dumps(value, ensure_ascii=False, default=_mark_decimal)
+    text = json.dumps(value, ensure_ascii=False, default=_mark_decimal, indent=indent)
     return _MARKED.sub(r"\1", text) if _NONCE in text else text
 
 

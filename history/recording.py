@@ -26,6 +26,7 @@ from history.models import (
     DeliveryStatus,
     Execution,
     Reason,
+    Resolution,
     SuppressionReason,
 )
 
@@ -169,6 +170,39 @@ def lock_events(cursor: Any, event_ids: Iterable[UUID]) -> None:
             """,
             [wanted, wanted[0], wanted[-1]],
         )
+
+
+def end_taken(
+    cursor: Any, endings: Sequence[Ending], *, lease_no: int
+) -> list[Ended]:
+    """End rows that an operator took over; the caller holds the locks of both."""
+    ended = _finish(cursor, endings, lease_no=lease_no)
+    end_events(cursor, endings, ended)
+    _tally(cursor, ended)
+    return ended
+
+
+def reopen(cursor: Any, event_id: UUID) -> None:
+    """Make an event unfinished again, as it has work once more."""
+    cursor.execute(
+        """
+        UPDATE events_event SET outcome = '', reason = '', finished_at = NULL
+        WHERE id = %s
+        """,
+        [event_id],
+    )
+
+
+def resolve(cursor: Any, delivery_id: UUID, resolution: Resolution) -> bool:
+    """Note what became of an uncertain delivery; return whether it was open."""
+    cursor.execute(
+        """
+        UPDATE history_delivery SET resolved_as = %s, resolved_at = clock_timestamp()
+        WHERE id = %s AND status = 'uncertain' AND resolved_as = ''
+        """,
+        [resolution.value, delivery_id],
+    )
+    return bool(cursor.rowcount)
 
 
 def _lock_work(cursor: Any, wanted: set[UUID]) -> None:

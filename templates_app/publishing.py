@@ -30,6 +30,7 @@ from templates_app.models import (
     Version,
 )
 from templates_app.rendering import RenderError, compile_content
+from templates_app.rendering.content import Content
 
 WAKE_BATCH = 1000
 
@@ -107,20 +108,33 @@ def snapshot(message: Message, *, number: int) -> Version:
         content=message.content,
         compiled=compiled_content(message),
         unknown_outcome=message.unknown_outcome,
-        properties={
-            "internal_name": message.internal_name,
-            "nature": message.nature,
-            "delivery_code": message.delivery_code,
-        },
+        properties=_properties(message),
         contract=contract,
         sensitive_paths=sensitive,
     )
-    canonical = json.dumps(
-        [version.content, version.default_language, version.unknown_outcome],
-        sort_keys=True,
-    )
-    version.content_hash = hashlib.sha256(canonical.encode()).hexdigest()
+    version.content_hash = content_hash(message)
     return version
+
+
+def content_hash(message: Message) -> str:
+    """Return a hash of what decides how a message is sent; raise RenderError."""
+    content = {
+        language: Content.from_json(fields).to_json()
+        for language, fields in message.content.items()
+    }
+    canonical = json.dumps(
+        [content, message.default_language, message.unknown_outcome], sort_keys=True
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def differs_from_live(message: Message) -> bool:
+    """Return whether publishing a message now would change what is live."""
+    live = message.live_version
+    return live is None or (
+        (live.label, live.properties) != (message.label, _properties(message))
+        or live.content_hash != content_hash(message)
+    )
 
 
 def publish(
@@ -255,6 +269,14 @@ def wake_parked() -> int:
                     limit=WAKE_BATCH,
                 )
     return woken
+
+
+def _properties(message: Message) -> dict[str, str]:
+    return {
+        "internal_name": message.internal_name,
+        "nature": message.nature,
+        "delivery_code": message.delivery_code,
+    }
 
 
 def _locked(message: Message) -> Message:

@@ -82,15 +82,15 @@ def warm(version_ids: Iterable[int]) -> None:
             continue
         loaded = load(version_id)
         sample = Message.objects.get(pk=loaded.message_id).context_sample
-        context = RenderContext(
-            ctx=sample,
-            recipient={"name": "Ada", "email": "ada@example.com"},
-            event={},
-            message=loaded.facts(),
-            frozen_at=datetime.now(UTC),
-            default_language=loaded.default_language,
-        )
-        for ready in loaded.programs.values():
+        for language, ready in loaded.programs.items():
+            context = RenderContext(
+                ctx=sample,
+                recipient={"name": "Ada", "email": "ada@example.com"},
+                event={},
+                message=loaded.facts(),
+                frozen_at=datetime.now(UTC),
+                content_language=language,
+            )
             try:
                 ready.render(
                     context, delivery_id=UUID(int=0), address="ada@example.com"

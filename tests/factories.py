@@ -114,9 +114,7 @@ def accept(
     event_type: EventType, caller: Caller | None = None, **fields: Any
 ) -> Accepted:
     """Take in a valid event."""
-    return intake.accept(
-        body_for(event_type, **fields), caller=caller or make_caller()
-    )
+    return intake.accept(body_for(event_type, **fields), caller=caller or make_caller())
 
 
 def drain(lane: str = "normal", **fields: Any) -> Drain:

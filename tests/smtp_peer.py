@@ -14,18 +14,22 @@ A sender ``mail-550@…`` is refused with that code. All else is accepted and ke
 
 from __future__ import annotations
 
+import atexit
 import base64
 import contextlib
+import functools
 import re
+import shutil
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-CERTIFICATE = Path(__file__).parent / "localhost.pem"
+import trustme
 
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _ADDRESS = re.compile(rb"<(.*)>")
@@ -44,6 +48,22 @@ class Received:
     def content(self) -> bytes:
         """The mail itself."""
         return re.sub(rb"(?m)^\.", b"", self.wire)
+
+
+@functools.cache
+def certificate() -> Path:
+    """Return a file with a key and a certificate for localhost, made for this run.
+
+    Its authority is in it too: a client trusts it by naming this file.
+    """
+    authority = trustme.CA()
+    made = authority.issue_cert("localhost")
+    folder = Path(tempfile.mkdtemp(prefix="txmsg-peer-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "localhost.pem"
+    made.private_key_and_cert_chain_pem.write_to_path(path)
+    authority.cert_pem.write_to_path(path, append=True)
+    return path
 
 
 class SmtpPeer:
@@ -198,7 +218,7 @@ class _Connection:
 
     def _secure(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATE)
+        context.load_cert_chain(certificate())
         self.sock = context.wrap_socket(self.sock, server_side=True)
         self.peer._sockets.append(self.sock)
         self.secure = True

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from templates_app.rendering.message import RenderedMessage
-from tests.smtp_peer import CERTIFICATE, SmtpPeer
+from tests.smtp_peer import SmtpPeer, certificate
 from txmsg.channels import close_channels, get_channel, smtp
 from txmsg.channels.base import Outcome, OutcomeKind
 from txmsg.channels.email import EmailChannel, classify, queue_id
@@ -233,7 +233,7 @@ def test_a_server_that_does_not_speak_smtp_is_a_broken_route(banner: bytes) -> N
 def test_starttls_protects_everything_but_the_greeting() -> None:
     with SmtpPeer(starttls=True, login=("shop", "p@ss:/ word")) as peer:
         password = quote("p@ss:/ word", safe="")
-        query = f"ca={quote(str(CERTIFICATE))}"
+        query = f"ca={quote(str(certificate()))}"
         url = f"smtp+tls://shop:{password}@localhost:{peer.port}?{query}"
         found = send(EmailChannel(url, default_from=FROM), ["anna", "ben"])
         assert kinds(found) == [SENT, SENT]
@@ -243,7 +243,7 @@ def test_starttls_protects_everything_but_the_greeting() -> None:
 
 def test_tls_from_the_start_sends() -> None:
     with SmtpPeer(tls_from_start=True) as peer:
-        url = f"smtp+ssl://localhost:{peer.port}?ca={quote(str(CERTIFICATE))}"
+        url = f"smtp+ssl://localhost:{peer.port}?ca={quote(str(certificate()))}"
         assert kinds(send(EmailChannel(url, default_from=FROM), ["anna"])) == [SENT]
         assert peer.clear_commands == []
 
@@ -263,7 +263,7 @@ def test_a_certificate_of_a_stranger_or_another_name_is_a_broken_route(
     host: str, trusted: bool
 ) -> None:
     with SmtpPeer(starttls=True, login=("u", "secret")) as peer:
-        query = f"?ca={quote(str(CERTIFICATE))}" if trusted else ""
+        query = f"?ca={quote(str(certificate()))}" if trusted else ""
         url = f"smtp+tls://u:secret@{host}:{peer.port}{query}"
         (outcome,) = send(EmailChannel(url, default_from=FROM), ["anna"])
         assert outcome.kind is ROUTE

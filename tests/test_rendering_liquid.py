@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
@@ -274,3 +275,16 @@ def test_everyday_filters() -> None:
     ]:
         if expected is not None:
             assert render_plain(source, make_context(ctx)) == expected
+
+
+@pytest.mark.parametrize(
+    "piece", ["{{", "{% raw %}", "{{ a }}", "<a ", '<a href="{{ a }}">', "<script>"]
+)
+def test_parsing_a_huge_repetition_ends_within_a_second(piece: str) -> None:
+    source = piece * (380_000 // len(piece))
+    started = time.perf_counter()
+
+    with suppress(RenderError):
+        parse(source, html=True, part="html")
+
+    assert time.perf_counter() - started < 1

@@ -12,7 +12,6 @@ import logging
 import re
 import signal
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -81,9 +80,6 @@ def serve(sock: socket.socket, store: Store) -> None:
             loop.add_signal_handler(number, stop.set)
         await run(sock, store, stop=stop)
 
-    # The storing thread takes turns with the reading one; at the usual 5 ms a turn,
-    # which it waits for after each word with PostgreSQL, it is the bottleneck.
-    # sys.setswitchinterval(0.0005)
     asyncio.run(until_told())
 
 

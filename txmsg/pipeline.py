@@ -185,7 +185,13 @@ def render(run: Drain, items: Sequence[Item]) -> tuple[list[Ready], list[Ending]
             )
             continue
         try:
-            message = render_one(version, event, item)
+            message = render_one(
+                version,
+                event,
+                delivery_id=item.id,
+                address=item.address,
+                frozen_at=item.pinned_at or datetime.now(UTC),
+            )
         except RenderError as error:
             endings.append(
                 Ending(
@@ -204,20 +210,25 @@ def render(run: Drain, items: Sequence[Item]) -> tuple[list[Ready], list[Ending]
 
 
 def render_one(
-    version: LoadedVersion, event: EventFacts, item: Item
+    version: LoadedVersion,
+    event: EventFacts,
+    *,
+    delivery_id: UUID,
+    address: str,
+    frozen_at: datetime,
 ) -> RenderedMessage:
     """Render one delivery; its time stands still at the moment it was pinned."""
-    _, program = version.program_for(str(event.recipient.get("language") or ""))
+    language, program = version.program_for(str(event.recipient.get("language") or ""))
     context = RenderContext(
         ctx=event.ctx or {},
         recipient=event.recipient,
         event=event.event,
         message=version.facts(),
         metadata=event.metadata,
-        frozen_at=item.pinned_at or datetime.now(UTC),
-        default_language=version.default_language,
+        frozen_at=frozen_at,
+        content_language=language,
     )
-    return program.render(context, delivery_id=item.id, address=item.address)
+    return program.render(context, delivery_id=delivery_id, address=address)
 
 
 def waves(ready: Sequence[Ready]) -> Iterator[list[Ready]]:

@@ -33,6 +33,7 @@ from events.work.leases import (
     renew,
     wake,
 )
+from events.work.operating import NewRow, Taken, add, take_over, wake_held
 
 __all__ = [
     "BEGINNING",
@@ -40,6 +41,9 @@ __all__ = [
     "FINISH",
     "Claim",
     "Item",
+    "NewRow",
+    "Taken",
+    "add",
     "begin",
     "claim",
     "claim_run_out",
@@ -53,5 +57,7 @@ __all__ = [
     "parked_types",
     "postpone",
     "renew",
+    "take_over",
     "wake",
+    "wake_held",
 ]

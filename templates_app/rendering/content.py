@@ -18,6 +18,7 @@ from templates_app.rendering.mjml import compile_mjml
 from templates_app.rendering.plain_text import text_template
 from templates_app.rendering.scanning import (
     MASK_WORD,
+    check_tags,
     liquid_tokens,
     masked,
     word_masked,
@@ -142,6 +143,7 @@ def _compile_source(content: Content) -> tuple[str, list[list[Any]]]:
     if content.source_kind == "mjml":
         html, starts = compile_mjml(source, part="html")
     elif content.source_kind == "html":
+        check_tags(source, part="html")
         html, starts = source, [match.start() for match in liquid_tokens(source)]
     else:
         raise RenderError(

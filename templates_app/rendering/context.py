@@ -33,14 +33,21 @@ class RenderContext:
     frozen_at: datetime
     metadata: Mapping[str, Any] = field(default_factory=dict)
     profile: Mapping[str, Any] = field(default_factory=dict)
-    default_language: str = "en"
+    content_language: str = "en"
     default_timezone: str = "UTC"
 
     @property
     def language(self) -> str:
-        """The recipient's language as a known locale name, else the default."""
-        wanted = self.recipient.get("language") or self.default_language
-        return locale_of(str(wanted), str(self.default_language)).language_tag
+        """The locale of money, dates and plurals, as a known locale name.
+
+        The recipient's own if it is of the content's language (en-GB in English text),
+        else the content's: a Polish date has no place in an English sentence.
+        """
+        content = str(self.content_language)
+        wanted = str(self.recipient.get("language") or content).replace("_", "-")
+        if wanted.split("-")[0].lower() != content.split("-")[0].lower():
+            wanted = content
+        return locale_of(wanted, content).language_tag
 
     @property
     def timezone(self) -> str:

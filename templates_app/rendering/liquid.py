@@ -44,7 +44,7 @@ from templates_app.rendering.runtime import (
     CountedBuffer,
     RunContext,
 )
-from templates_app.rendering.scanning import check_places, check_verbatim_blocks
+from templates_app.rendering.scanning import check_closed, check_places
 
 MAX_SOURCE = 400_000
 
@@ -166,7 +166,7 @@ def _parse(source: str, html: bool, part: str) -> Template:
             code="too_long",
             part=part,
         )
-    check_verbatim_blocks(source, part=part)
+    check_closed(source, part=part)
     env = _HTML if html else _PLAIN
     try:
         bound = env.from_string(source)

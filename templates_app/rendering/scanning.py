@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 
-from templates_app.rendering.errors import error_at
+from templates_app.rendering.errors import RenderError, error_at
 
 # A raw or comment block is one token: what stands in it is nobody's markup.
 LIQUID = re.compile(
@@ -18,12 +19,16 @@ LIQUID = re.compile(
     re.DOTALL,
 )
 MASK_WORD = re.compile(r"LQz(\d+)zQL")
+_TOKEN_START = re.compile(r"{{|{%")
 _OPENED = re.compile(r"{%-?\s*(end)?(raw|doc|comment)\b")
 _TAG = re.compile(r"""<([a-zA-Z][^\s<>"'/]*)(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>""")
+_TAG_OR_START = re.compile(_TAG.pattern + r"|</[a-zA-Z][^<>]*+>|<!--|<[a-zA-Z]|</")
+_MAX_BROKEN_TAGS = 50
 _QUOTED = re.compile(r""""[^"]*+"|'[^']*+'""")
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)\s*=\s*("[^"]*+"|'[^']*+')""")
-_VERBATIM = re.compile(r"<(script|style)\b[^>]*>(.*?)</\1\s*>", re.DOTALL | re.I)
 _NOT_NEWLINE = re.compile(r"[^\n]")
+
+MAX_TOKENS = 5_000
 
 # Whole tags in which a value can do harm whatever it is escaped to.
 _NO_VALUES_IN = frozenset(
@@ -58,11 +63,12 @@ def word_masked(source: str) -> str:
     return LIQUID.sub(lambda _: f"LQz{next(numbers)}zQL", source)
 
 
-def check_verbatim_blocks(source: str, *, part: str) -> None:
-    """Raise when a raw, doc or comment block is not closed.
+def check_closed(source: str, *, part: str) -> None:
+    """Raise when a token, or a raw, doc or comment block, is not closed.
 
     The library's lexer would find no place for it, and would take quadratic time.
     """
+    _check_tokens(source, part=part)
     opened: list[re.Match[str]] = []
     for match in _OPENED.finditer(source):
         if match.group(1) is None:
@@ -81,6 +87,26 @@ def check_verbatim_blocks(source: str, *, part: str) -> None:
         )
 
 
+def _check_tokens(source: str, *, part: str) -> None:
+    position = count = 0
+    while match := _TOKEN_START.search(source, position):
+        closing = "}}" if match.group() == "{{" else "%}"
+        end = source.find(closing, match.end())
+        if end < 0:
+            message = f"{match.group()} is never closed: {closing} is missing"
+            raise error_at(
+                source, match.start(), message, code="syntax_error", part=part
+            )
+        position = end + 2
+        count += 1
+    if count > MAX_TOKENS:
+        raise RenderError(
+            f"there are more than {MAX_TOKENS:,} Liquid tokens",
+            code="too_long",
+            part=part,
+        )
+
+
 @lru_cache(maxsize=8)
 def attribute_tokens(source: str) -> frozenset[int]:
     """Return the start of every token that stands inside an HTML tag."""
@@ -95,6 +121,21 @@ def attribute_tokens(source: str) -> frozenset[int]:
     return frozenset(inside)
 
 
+def check_tags(source: str, *, part: str) -> None:
+    """Raise when many HTML tags are incomplete: parsers take quadratic time on them."""
+    text = masked(source)
+    last_comment_end = text.rfind("-->")
+    broken = [
+        match.start()
+        for match in _TAG_OR_START.finditer(text)
+        if len(match.group()) == 2
+        or (match.group() == "<!--" and match.start() > last_comment_end)
+    ]
+    if len(broken) > _MAX_BROKEN_TAGS:
+        message = f"{len(broken)} tags have no end; this is the first"
+        raise error_at(source, broken[0], message, code="invalid_content", part=part)
+
+
 def check_places(source: str, *, part: str) -> None:
     """Raise when a value stands where no escaping makes it safe.
 
@@ -105,16 +146,10 @@ def check_places(source: str, *, part: str) -> None:
     if not outputs:
         return
     text = masked(source)
-    for match in _VERBATIM.finditer(text):
-        for start in outputs:
-            if match.start(2) <= start < match.end(2):
-                raise error_at(
-                    source,
-                    start,
-                    f"a value cannot stand inside <{match.group(1)}>",
-                    code="unsafe_place",
-                    part=part,
-                )
+    for name, begin, end in _verbatim(text.lower()):
+        for start in _within(outputs, begin, end):
+            message = f"a value cannot stand inside <{name}>"
+            raise error_at(source, start, message, code="unsafe_place", part=part)
     inside = attribute_tokens(source)
     starts = [start for start in outputs if start in inside]
     if not starts:
@@ -125,7 +160,18 @@ def check_places(source: str, *, part: str) -> None:
 
 
 def _within(starts: list[int], begin: int, end: int) -> list[int]:
-    return [start for start in starts if begin < start < end]
+    return starts[bisect_right(starts, begin) : bisect_left(starts, end)]
+
+
+def _verbatim(lowered: str) -> Iterator[tuple[str, int, int]]:
+    """Yield name, start and end of each script and style sheet."""
+    for name in ("script", "style"):
+        begin = lowered.find(f"<{name}")
+        while begin >= 0:
+            end = lowered.find(f"</{name}", begin)
+            end = len(lowered) if end < 0 else end
+            yield name, begin, end
+            begin = lowered.find(f"<{name}", end + 1)
 
 
 def _check_tag(source: str, tag: re.Match[str], start: int, *, part: str) -> None:

@@ -81,6 +81,8 @@ def running(
             say(f"API    {installation.url}/api/v1/")
             if inbox is not None:
                 say(f"inbox  {home.inbox_url()}")
+        elif not supervisor.is_stopping:
+            say(f"{installation.url} does not answer after {READY_SECONDS:.0f} s")
         yield supervisor
 
 

@@ -259,6 +259,11 @@ class Supervisor:
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_write, b"\0")
 
+    @property
+    def is_stopping(self) -> bool:
+        """Say whether the end was asked for, by a signal or by `request_stop`."""
+        return self._stop_asked
+
     def pids(self) -> dict[str, int]:
         """Return the process number of each server and child that is up, by name."""
         return {w.name: w.process.pid for w in self._all() if w.process is not None}

@@ -1,0 +1,180 @@
+"""What the admin's long lists share: plain filters, bounded pages, a bound on time.
+
+A list of history is read by an index or not at all: nobody counts its rows, and a
+question that takes too long ends with a plain answer instead of a slow database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from psycopg.errors import QueryCanceled
+from unfold.paginator import InfinitePaginator
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
+
+from events import ids
+
+PAGES = 200
+READ_SECONDS = 5
+
+
+class TookTooLong(Exception):
+    """A read was ended because it took longer than `READ_SECONDS`."""
+
+
+class BoundedPaginator(InfinitePaginator):
+    """Previous and next without a count, and no further than 200 pages deep."""
+
+    @property
+    def count(self) -> int:
+        """Return a number that nobody sees; the last page ends by its length."""
+        return PAGES * int(self.per_page)
+
+
+@contextmanager
+def bounded_read() -> Iterator[None]:
+    """Read for at most a few seconds; raise TookTooLong."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{READ_SECONDS}s'")
+            yield
+            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise TookTooLong from error
+        raise
+
+
+class BoundedLists:
+    """A mixin of model admins: lists without counts, read in bounded time."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_max_show_all = 0
+    list_filter_submit = True
+    actions = None
+    sortable_by = ()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds history by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes history by hand."""
+        return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list, or say that the question was too large."""
+        try:
+            with bounded_read():
+                answer = super().changelist_view(request, extra_context)  # type: ignore[misc]
+                if hasattr(answer, "render"):
+                    answer.render()
+                return answer  # type: ignore[no-any-return]
+        except TookTooLong:
+            messages.error(
+                request,
+                f"This took longer than {READ_SECONDS} seconds and was stopped: "
+                "choose a shorter period, or search by address or id.",
+            )
+            return HttpResponseRedirect(f"{request.path}?e=1" if request.GET else "..")
+
+
+class SelectFilter(admin.SimpleListFilter):
+    """A filter that is a plain select."""
+
+    template = "unfold/filters/filters_field.html"
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yield the form of the filter."""
+        form = forms.Form(data={self.parameter_name: self.value() or ""})
+        form.fields[str(self.parameter_name)] = forms.ChoiceField(
+            label=str(self.title).capitalize(),
+            required=False,
+            choices=[("", "All"), *self.lookup_choices],
+            widget=UnfoldAdminSelectWidget(),
+        )
+        yield {"form": form}
+
+    def chosen(self) -> str:
+        """Return the value if it is one that is offered, else nothing."""
+        value = self.value()
+        known = {str(choice[0]) for choice in self.lookup_choices}
+        return value if value in known else ""
+
+
+class IdDateFilter(admin.ListFilter):
+    """Days from and to, inclusive, read off the ids: the primary key serves it."""
+
+    title = "day"
+    template = "unfold/filters/filters_date_range.html"
+    first_name = "from"
+    last_name = "to"
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        for name in (self.first_name, self.last_name):
+            value = params.pop(name, [""])
+            self.used_parameters[name] = value[-1] if isinstance(value, list) else value
+
+    def has_output(self) -> bool:
+        """Return that this filter is always there."""
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        """Return the names of the two parameters."""
+        return [self.first_name, self.last_name]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> QuerySet[Any] | None:
+        """Return the rows of these days, in the server's time zone."""
+        first, last = (self._day(n) for n in (self.first_name, self.last_name))
+        if first is not None:
+            queryset = queryset.filter(pk__gte=ids.first_id_at(_midnight(first)))
+        if last is not None:
+            after = _midnight(last + timedelta(days=1))
+            queryset = queryset.filter(pk__lt=ids.first_id_at(after))
+        return queryset
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yield the form of the filter."""
+        form = forms.Form(data=self.used_parameters)
+        for name, label in ((self.first_name, "From day"), (self.last_name, "To day")):
+            form.fields[name] = forms.DateField(
+                label=label,
+                required=False,
+                widget=forms.DateInput(
+                    attrs={
+                        "type": "date",
+                        "class": " ".join(INPUT_CLASSES),
+                        "aria-label": label,
+                    }
+                ),
+            )
+        yield {"form": form}
+
+    def _day(self, name: str) -> date | None:
+        try:
+            day = date.fromisoformat(str(self.used_parameters.get(name) or ""))
+        except ValueError:
+            return None
+        return day if 1970 < day.year < 9000 else None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, timezone.get_current_timezone())
