@@ -163,6 +163,13 @@ UNFOLD = {
     "SITE_SYMBOL": "outgoing_mail",
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("templates_app/icon.svg"),
+        }
+    ],
     "STYLES": [lambda _request: static("templates_app/authoring.css")],
     "COLORS": {
         "primary": {

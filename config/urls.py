@@ -15,3 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/events/<str:text>", api.get_event),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "txmsg.api_errors.bad_request"
+handler404 = "txmsg.api_errors.page_not_found"
+handler500 = "txmsg.api_errors.server_error"

@@ -3,10 +3,15 @@
 import multiprocessing
 import os
 import signal
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 
 from txmsg.embedded.processes import die_with_parent
+from txmsg.requests import Request
 
 # A server's worker process must not answer on when its server was killed.
 server = multiprocessing.parent_process()
@@ -15,3 +20,11 @@ if server is not None and server.pid is not None:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
+application.request_class = Request
+
+
+@receiver(connection_created)
+def bound_statements(connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
+    """End a statement of a web request after 30 s: nobody waits for it any more."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '30s'")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class LoadedVersion:
-    """What the pipeline needs of a version; `programs` by language."""
+    """What the pipeline needs of a version; its programs are made on first use."""
 
     id: int
     number: int
@@ -34,18 +34,25 @@ class LoadedVersion:
     unknown_outcome: str
     default_language: str
     sensitive_paths: list[str]
-    programs: dict[str, Program]
+    compiled: dict[str, dict[str, Any]]
+    _programs: dict[str, Program] = field(default_factory=dict)
 
     def program_for(self, language: str) -> tuple[str, Program]:
-        """Return the program of the nearest language: pt-BR, then pt, then default."""
+        """Return the nearest language, pt-BR, then pt, then default, and its program.
+
+        Raises RenderError if the content cannot be made a program.
+        """
         wanted = language.replace("_", "-").lower()
-        by_name = {name.lower(): name for name in self.programs}
+        by_name = {name.lower(): name for name in self.compiled}
         for candidate in (wanted, wanted.split("-")[0], self.default_language.lower()):
             if candidate in by_name:
                 name = by_name[candidate]
-                return name, self.programs[name]
-        name = next(iter(self.programs))
-        return name, self.programs[name]
+                break
+        else:
+            name = next(iter(self.compiled))
+        if name not in self._programs:
+            self._programs[name] = program(self.channel, self.compiled[name])
+        return name, self._programs[name]
 
     def facts(self) -> dict[str, Any]:
         """Return what templates see as `message`."""
@@ -82,7 +89,7 @@ def warm(version_ids: Iterable[int]) -> None:
             continue
         loaded = load(version_id)
         sample = Message.objects.get(pk=loaded.message_id).context_sample
-        for language, ready in loaded.programs.items():
+        for language in loaded.compiled:
             context = RenderContext(
                 ctx=sample,
                 recipient={"name": "Ada", "email": "ada@example.com"},
@@ -92,7 +99,7 @@ def warm(version_ids: Iterable[int]) -> None:
                 content_language=language,
             )
             try:
-                ready.render(
+                loaded.program_for(language)[1].render(
                     context, delivery_id=UUID(int=0), address="ada@example.com"
                 )
             except RenderError as error:
@@ -100,7 +107,7 @@ def warm(version_ids: Iterable[int]) -> None:
 
 
 def from_row(version: Version) -> LoadedVersion:
-    """Make the programs of a version, saved or not."""
+    """Return a version, saved or not, as what renders."""
     return LoadedVersion(
         id=version.pk or 0,
         number=version.number,
@@ -111,8 +118,5 @@ def from_row(version: Version) -> LoadedVersion:
         unknown_outcome=version.unknown_outcome,
         default_language=version.default_language,
         sensitive_paths=list(version.sensitive_paths),
-        programs={
-            language: program(version.channel, compiled)
-            for language, compiled in version.compiled.items()
-        },
+        compiled=version.compiled,
     )

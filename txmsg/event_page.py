@@ -195,9 +195,8 @@ def _deliveries(
         for row in rows
         if row.channel
     ]
-    retries = {
-        row.retry_of: ids.ordinal_of(row.pk) for row in [*ended, *rows] if row.retry_of
-    }
+    retries = {d.retry_of: ids.ordinal_of(d.pk) for d in ended if d.retry_of}
+    retries |= {row.retry_of: ids.ordinal_of(row.pk) for row in rows if row.retry_of}
     for line in lines:
         line.inbox_id = kept.get(line.id)
         line.retried_as = retries.get(line.id)

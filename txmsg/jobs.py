@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db import InterfaceError, OperationalError, connection
+
 from events import doorbell
 from txmsg import pipeline
 from txmsg.pipeline import Drain
 
+logger = logging.getLogger(__name__)
+
 DRAIN_SECONDS = 30.0
+LINGER_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -41,7 +47,13 @@ def drain(lane: str) -> int:
             should_yield=lambda: _other_lane_waits(lane),
         )
     run.finished = 0
-    return pipeline.drain(run, seconds=DRAIN_SECONDS)
+    try:
+        return pipeline.drain(run, seconds=DRAIN_SECONDS, linger=LINGER_SECONDS)
+    except (OperationalError, InterfaceError):
+        # No fault of the job: the sweeper rings again when the database is back.
+        logger.exception("%s: the database failed; the drain ends", lane)
+        connection.close()
+        return run.finished
 
 
 def _other_lane_waits(lane: str) -> bool:

@@ -41,7 +41,7 @@ class Sent:
     item: Item
     outcome: Outcome
     digest: bytes
-    execution_id: int
+    execution_id: int | None
     policy: str
 
 

@@ -11,11 +11,12 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from events import doorbell, work
@@ -31,12 +32,12 @@ from templates_app.rendering import RenderContext, RenderedMessage, RenderError
 from templates_app.versions import LoadedVersion
 from txmsg import outcomes
 from txmsg.channels import get_channel
+from txmsg.channels.base import OutcomeKind
 from txmsg.outcomes import Sent
 
 logger = logging.getLogger(__name__)
 
 RESCAN_SECONDS = 5.0
-LINGER_SECONDS = 2.0
 LINGER_STEP_SECONDS = 0.01
 RENDER_ERRORS_ALLOWED = 20
 _RECORD_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
@@ -65,6 +66,25 @@ class Drain:
         return self.low_water
 
 
+@dataclass(slots=True)
+class Executions:
+    """The executions that the rows of one batch belong to, each looked up once."""
+
+    month: datetime
+    known: dict[int, int] = field(default_factory=dict)
+
+    def of(self, item: Item) -> int | None:
+        """Return the id of a row's execution; None if it was never pinned."""
+        if item.version_id is None:
+            return None
+        if item.version_id not in self.known:
+            version = versions.load(item.version_id)
+            self.known[version.id] = recording.execution_for(
+                version.id, version.message_id, at=self.month
+            )
+        return self.known[item.version_id]
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A row with its rendered message."""
@@ -72,14 +92,14 @@ class Ready:
     item: Item
     message: RenderedMessage
     version: LoadedVersion
-    execution_id: int
+    execution_id: int | None
 
 
-def drain(run: Drain, *, seconds: float, linger: float = LINGER_SECONDS) -> int:
+def drain(run: Drain, *, seconds: float, linger: float) -> int:
     """Handle everything due in a lane until nothing is, or the time is up.
 
-    Lingers on the doorbell for a moment before it ends. Returns how many deliveries
-    were handled.
+    Lingers on the doorbell for `linger` seconds before it ends. Returns how many
+    deliveries were handled.
     """
     deadline = time.monotonic() + seconds
     while not run.should_stop() and time.monotonic() < deadline:
@@ -121,8 +141,9 @@ def handle(run: Drain, claim: Claim) -> None:
     try:
         if len(claim.items) == 1:
             work.begin(claim.items[0].id, lease_no=claim.lease_no)
-        sendable, endings = check(claim.items)
-        ready, failed = render(run, sendable)
+        executions = Executions(month=datetime.now(UTC))
+        sendable, endings = check(claim.items, executions)
+        ready, failed = render(run, sendable, executions)
         endings += failed
         _record(run, Results(endings=endings), lease_no=claim.lease_no)
         unmarked -= {ending.id for ending in endings}
@@ -142,7 +163,9 @@ def handle(run: Drain, claim: Claim) -> None:
     _hand_back(unmarked, claim.lease_no)
 
 
-def check(items: Sequence[Item]) -> tuple[list[Item], list[Ending]]:
+def check(
+    items: Sequence[Item], executions: Executions
+) -> tuple[list[Item], list[Ending]]:
     """Part the rows worth sending from those that end here, and why."""
     live = [item for item in items if not (item.expired or item.crashed)]
     listed = suppressed((item.channel, item.address) for item in live)
@@ -150,62 +173,59 @@ def check(items: Sequence[Item]) -> tuple[list[Item], list[Ending]]:
     endings: list[Ending] = []
     for item in items:
         if item.crashed:
-            endings.append(Ending(item.id, DeliveryStatus.FAILED, Reason.CRASH))
+            ending = Ending(item.id, DeliveryStatus.FAILED, Reason.CRASH)
         elif item.expired:
-            endings.append(_expired(item))
+            ending = _expired(item)
         elif (item.channel, normalized(item.address)) in listed:
-            endings.append(Ending(item.id, DeliveryStatus.EXCLUDED, Reason.SUPPRESSED))
+            ending = Ending(item.id, DeliveryStatus.EXCLUDED, Reason.SUPPRESSED)
         else:
             sendable.append(item)
+            continue
+        endings.append(replace(ending, execution_id=executions.of(item)))
     return sendable, endings
 
 
-def render(run: Drain, items: Sequence[Item]) -> tuple[list[Ready], list[Ending]]:
+def render(
+    run: Drain, items: Sequence[Item], executions: Executions
+) -> tuple[list[Ready], list[Ending]]:
     """Render each row with its pinned version; an error ends that row only."""
     facts = facts_of(sorted({item.event_id for item in items}))
-    executions: dict[int, int] = {}
     ready: list[Ready] = []
     endings: list[Ending] = []
     for item in items:
         version = versions.load(item.version_id or 0)
-        if version.id not in executions:
-            executions[version.id] = recording.execution_for(
-                version.id, version.message_id, at=datetime.now(UTC)
-            )
-        execution_id = executions[version.id]
         event = facts.get(item.event_id)
-        if event is None or event.ctx is None:
-            endings.append(
-                Ending(
-                    item.id,
-                    DeliveryStatus.FAILED,
-                    Reason.CONTEXT_GONE,
-                    execution_id=execution_id,
+        reason, detail = Reason.CONTEXT_GONE, ""
+        if event is not None and event.ctx is not None:
+            try:
+                message = render_one(
+                    version,
+                    event,
+                    delivery_id=item.id,
+                    address=item.address,
+                    frozen_at=item.pinned_at or executions.month,
                 )
-            )
-            continue
-        try:
-            message = render_one(
-                version,
-                event,
-                delivery_id=item.id,
-                address=item.address,
-                frozen_at=item.pinned_at or datetime.now(UTC),
-            )
-        except RenderError as error:
-            endings.append(
-                Ending(
-                    item.id,
-                    DeliveryStatus.FAILED,
-                    Reason.RENDER_ERROR,
-                    detail=str(error),
-                    execution_id=execution_id,
-                )
-            )
+            except RenderError as error:
+                reason, detail = Reason.RENDER_ERROR, str(error)
+            except Exception as error:
+                # A fault of ours must not keep the neighbours of this row.
+                logger.exception("rendering %s failed", item.id)
+                reason = Reason.RENDER_ERROR
+                detail = f"A fault of txmsg itself: {type(error).__name__}."
+            else:
+                run.render_errors.pop(version.id, None)
+                ready.append(Ready(item, message, version, executions.of(item)))
+                continue
             _count_render_error(run, version)
-        else:
-            run.render_errors.pop(version.id, None)
-            ready.append(Ready(item, message, version, execution_id))
+        endings.append(
+            Ending(
+                item.id,
+                DeliveryStatus.FAILED,
+                reason,
+                detail=detail,
+                execution_id=executions.of(item),
+            )
+        )
     return ready, endings
 
 
@@ -250,6 +270,14 @@ def send(
 
     Takes what it marked, or parked, out of `unmarked`.
     """
+    channel = wave[0].item.channel
+    try:
+        way = get_channel(channel)
+    except (ValueError, ImproperlyConfigured) as error:
+        logger.error("%s cannot be used: %s", channel, error)
+        _leave_route_alone(run, channel, [row.item.id for row in wave], lease_no)
+        unmarked -= {row.item.id for row in wave}
+        return
     live = publishing.sendable(row.version.id for row in wave)
     parked = [row.item.id for row in wave if row.version.id not in live]
     if parked:
@@ -265,8 +293,7 @@ def send(
     rows = [row for row in wave if row.item.id in marked]
     if not rows:
         return
-    channel = rows[0].item.channel
-    answers = get_channel(channel).send(
+    answers = way.send(
         [row.message for row in rows],
         deadline=time.monotonic() + settings.TXMSG_SEND_TIMEOUT_SECONDS,
     )
@@ -287,15 +314,9 @@ def send(
     _record(run, verdict.results(), lease_no=lease_no)
     _hand_back(verdict.unsent, lease_no)
     if verdict.route_down:
-        run.route_failures[channel] = run.route_failures.get(channel, 0) + 1
-        delay = outcomes.route_delay(run.route_failures[channel])
-        logger.warning(
-            "%s: provider not reached (%s); next try in %.0f s",
-            channel,
-            next(o.answer for o in answers if o.kind.value == "route"),
-            delay,
-        )
-        work.hand_back(verdict.route_down, lease_no=lease_no, delay_seconds=delay)
+        why = next(o.answer for o in answers if o.kind is OutcomeKind.ROUTE)
+        logger.warning("%s: provider not reached: %s", channel, why)
+        _leave_route_alone(run, channel, verdict.route_down, lease_no)
     else:
         run.route_failures.pop(channel, None)
 
@@ -315,6 +336,18 @@ def _expired(item: Item) -> Ending:
         DeliveryStatus.EXPIRED,
         Reason.EXPIRED,
         event_outcome=EventOutcome.EXPIRED,
+    )
+
+
+def _leave_route_alone(
+    run: Drain, channel: str, item_ids: Sequence[UUID], lease_no: int
+) -> None:
+    """Hand rows back with a delay that grows as long as the route is broken."""
+    run.route_failures[channel] = run.route_failures.get(channel, 0) + 1
+    work.hand_back(
+        item_ids,
+        lease_no=lease_no,
+        delay_seconds=outcomes.route_delay(run.route_failures[channel]),
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
 
 from events import doorbell, partitions, work
@@ -53,7 +53,7 @@ def run(should_stop: Callable[[float], bool]) -> None:
                 if time.monotonic() >= partitions_at:
                     partitions.ensure()
                     partitions_at = time.monotonic() + PARTITIONS_SECONDS
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             logger.exception("sweeping failed; trying again")
             connection.close()
         if should_stop(STEP_SECONDS):

@@ -5,6 +5,7 @@ Reads all floors, writes nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,9 @@ from events.models import Event, EventContext, Stage, Work
 from events.problems import rfc3339
 from history.models import Attempt, Delivery
 from templates_app.models import Version
+
+# Something may end while it is read: the event and its rows are two statements.
+_READS = 3
 
 # How the stages of a row of work read as the status of its event.
 EVENT_STATUS = {
@@ -29,21 +33,18 @@ EVENT_STATUS = {
 
 def trace(event_id: UUID, *, source_id: int | None = None) -> dict[str, Any] | None:
     """Return an event as the API shows it; None if unknown, or another source's."""
-    event = Event.objects.select_related("type").filter(pk=event_id).first()
-    if event is None or (source_id is not None and event.source_id != source_id):
-        return None
-    last = ids.last_id_of(event_id)
-    work = list(Work.objects.filter(pk__range=(event_id, last)).order_by("pk"))
-    done = list(
-        Delivery.objects.select_related("execution__message", "execution__version")
-        .filter(pk__range=(event_id, last))
-        .order_by("pk")
-    )
+    for _ in range(_READS):
+        event = Event.objects.select_related("type").filter(pk=event_id).first()
+        if event is None or source_id not in (None, event.source_id):
+            return None
+        rows = _Rows.of(event_id)
+        if rows.agree_with(event):
+            break
     context = EventContext.objects.filter(pk=event_id).first()
     status = event.outcome or (
-        EVENT_STATUS[Stage(work[0].stage)] if work else "pending"
+        EVENT_STATUS[Stage(rows.work[0].stage)] if rows.work else "pending"
     )
-    attempts = _attempts(event_id, last)
+    attempts = _attempts(event_id)
     return {
         "id": str(event.pk),
         "status": status,
@@ -59,21 +60,43 @@ def trace(event_id: UUID, *, source_id: int | None = None) -> dict[str, Any] | N
         "expires_at": rfc3339(event.expires_at),
         "finished_at": _when(event.finished_at),
         "warnings": context.warnings if context else [],
-        "states": _states(event, status, work, done),
+        "states": _states(event, status, rows),
         "deliveries": [
-            *(_done(delivery, attempts) for delivery in done),
-            *_open(work, attempts),
+            *(_done(delivery, attempts) for delivery in rows.done),
+            *_open(rows.work, attempts),
         ],
         "links": {"self": f"/api/v1/events/{event.pk}"},
     }
 
 
-def _states(
-    event: Event, status: str, work: list[Work], done: list[Delivery]
-) -> list[dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is still to be done of an event, and what was done."""
+
+    work: list[Work]
+    done: list[Delivery]
+
+    @classmethod
+    def of(cls, event_id: UUID) -> _Rows:
+        """Read them; a row of work that ended meanwhile is among those done alone."""
+        own = (event_id, ids.last_id_of(event_id))
+        work = list(Work.objects.filter(pk__range=own).order_by("pk"))
+        deliveries = Delivery.objects.select_related(
+            "execution__message", "execution__version"
+        )
+        done = list(deliveries.filter(pk__range=own).order_by("pk"))
+        ended = {delivery.pk for delivery in done}
+        return cls([row for row in work if row.pk not in ended], done)
+
+    def agree_with(self, event: Event) -> bool:
+        """Return whether nothing ended between reading the event and these rows."""
+        return bool(self.work) == (not event.outcome)
+
+
+def _states(event: Event, status: str, rows: _Rows) -> list[dict[str, str]]:
     states = [{"status": "pending", "at": rfc3339(event.received_at)}]
-    claimed = [d.claimed_at for d in done if d.claimed_at]
-    claimed += [row.pinned_at for row in work if row.pinned_at]
+    claimed = [delivery.claimed_at for delivery in rows.done if delivery.claimed_at]
+    claimed += [row.pinned_at for row in rows.work if row.pinned_at]
     if claimed:
         states.append({"status": "processing", "at": rfc3339(min(claimed))})
     if event.finished_at:
@@ -81,9 +104,10 @@ def _states(
     return states
 
 
-def _attempts(first: UUID, last: UUID) -> dict[UUID, list[dict[str, Any]]]:
+def _attempts(event_id: UUID) -> dict[UUID, list[dict[str, Any]]]:
     found: dict[UUID, list[dict[str, Any]]] = {}
-    rows = Attempt.objects.filter(delivery_id__range=(first, last))
+    own = (event_id, ids.last_id_of(event_id))
+    rows = Attempt.objects.filter(delivery_id__range=own)
     for row in rows.order_by("delivery_id", "number"):
         found.setdefault(row.delivery_id, []).append(
             {

@@ -1,0 +1,49 @@
+"""What Django answers when no view was reached or one failed, in the API's own shape.
+
+Under `/api/` that is problem details; elsewhere Django's pages.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+from django.views import defaults
+
+from events import problems
+from events.problems import Refused
+
+logger = logging.getLogger(__name__)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400: a host that is not ours, or what Django holds for an attack."""
+    if not _is_api(request):
+        return defaults.bad_request(request, exception)
+    if isinstance(exception, DisallowedHost):
+        refused = Refused(400, "bad_host", "This host is not served here.")
+    else:
+        refused = Refused(400, "bad_request", "The request cannot be read.")
+    return problems.response(request, refused)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404."""
+    if not _is_api(request):
+        return defaults.page_not_found(request, exception)
+    refused = Refused(404, "not_found", "There is no such address in this API.")
+    return problems.response(request, refused)
+
+
+def server_error(request: HttpRequest, **_: Any) -> HttpResponse:
+    """Answer 500, without details; Django has logged the error itself."""
+    if not _is_api(request):
+        return defaults.server_error(request)
+    logger.error("request %s failed", problems.request_id(request))
+    return problems.response(request, problems.internal_error())
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")
