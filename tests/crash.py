@@ -1,8 +1,9 @@
 """Runs under fire, and what an oracle says of them.
 
 `python -m tests.crash` runs them in full: 2,000 events while a worker is killed every
-second for 20 s, 500 events across a flush and a restart of Valkey, one event into an
-idle system. Prints one line each; exits 1 if a promise was broken.
+second for 20 s, 500 events across a flush and a restart of Valkey, 100 while it does
+not answer, 500 while PostgreSQL is killed five times, one event into an idle system.
+Prints one line each; exits 1 if a promise was broken.
 """
 
 from __future__ import annotations
@@ -85,6 +86,34 @@ def lose_valkey(installation: Installation, *, events: int) -> Report:
     return _judge(installation, report, addresses, may_double=False)
 
 
+def stop_valkey(installation: Installation, *, events: int) -> Report:
+    """Freeze Valkey while events are posted: each must be accepted all the same."""
+    report = Report("Valkey frozen")
+    addresses = _addresses("frozen", events)
+    before = installation.answers[202]
+    frozen = installation.freeze("valkey-server")
+    try:
+        installation.post("drill", addresses)
+    finally:
+        installation.thaw(frozen)
+    if installation.answers[202] - before != events:
+        report.problems.append(f"not all were accepted: {dict(installation.answers)}")
+    return _judge(installation, report, addresses, may_double=False)
+
+
+def kill_postgres(installation: Installation, *, events: int, times: int) -> Report:
+    """Kill the database while events are posted; callers repeat until accepted."""
+    report = Report("PostgreSQL killed")
+    addresses = _addresses("postgres", events)
+    step = -(-events // times)
+    for start in range(0, events, step):
+        report.kills += bool(installation.kill("bin/postgres"))
+        installation.post("drill", addresses[start : start + step])
+    if set(installation.answers) - {0, 200, 202, 503}:
+        report.problems.append(f"answers: {dict(installation.answers)}")
+    return _judge(installation, report, addresses, may_double=True)
+
+
 def idle_latency(installation: Installation, *, times: int) -> list[float]:
     """Return milliseconds from posting one event to its mail at the server."""
     found = []
@@ -150,6 +179,8 @@ def main() -> int:
         reports = [
             kill_workers(installation, events=2000, seconds=20),
             lose_valkey(installation, events=500),
+            stop_valkey(installation, events=100),
+            kill_postgres(installation, events=500, times=5),
         ]
         for report in reports:
             print(report)  # noqa: T201

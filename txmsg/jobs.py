@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError, connection
 
-from events import doorbell
+from events import doorbell, work
 from txmsg import pipeline
 from txmsg.pipeline import Drain
 
@@ -27,6 +27,8 @@ class Place:
     owner: str
     lanes: Sequence[str] = ()
     is_stopping: bool = False
+    has_left_rows: bool = False
+    """Whether a drain ended over a database error with rows still in its name."""
 
 
 here = Place(owner=f"{platform.node()}:{os.getpid()}")
@@ -48,11 +50,15 @@ def drain(lane: str) -> int:
         )
     run.finished = 0
     try:
+        if here.has_left_rows:
+            work.end_leases_of(here.owner, but="")
+            here.has_left_rows = False
         return pipeline.drain(run, seconds=DRAIN_SECONDS, linger=LINGER_SECONDS)
     except (OperationalError, InterfaceError):
         # No fault of the job: the sweeper rings again when the database is back.
         logger.exception("%s: the database failed; the drain ends", lane)
         connection.close()
+        here.has_left_rows = True
         return run.finished
 
 

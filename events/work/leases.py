@@ -213,7 +213,10 @@ def wake(
 
 
 def end_leases_of(owner_prefix: str, *, but: str) -> int:
-    """Run out the leases of a worker's dead predecessors in the same place."""
+    """Run out the leases of owners whose name begins so, except one.
+
+    For a worker's dead predecessors in its place, or rows that it gave up itself.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
