@@ -119,7 +119,8 @@ def idle_latency(installation: Installation, *, times: int) -> list[float]:
     found = []
     for address in _addresses("idle", times):
         installation.wait(installation.is_idle, seconds=30)
-        time.sleep(3)
+        # Longer than a worker lingers (2 s): the event finds everybody asleep.
+        time.sleep(2.5)
         start = time.time()
         installation.post("drill", [address], threads=1)
         installation.wait(

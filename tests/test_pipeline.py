@@ -9,6 +9,7 @@ from events.models import Event, Work
 from history.models import Delivery, Execution, Tally
 from tests import factories
 from txmsg.channels.capture import CaptureChannel
+from txmsg.models import InboxMessage
 
 pytestmark = pytest.mark.django_db
 
@@ -42,3 +43,32 @@ def test_an_accepted_event_is_sent_and_recorded(channel: CaptureChannel) -> None
     execution = Execution.objects.get()
     assert execution.version == version
     assert Tally.objects.get().count == 1
+
+
+def test_sms_and_push_are_rendered_and_kept_where_operators_see_them() -> None:
+    event_type = factories.make_event_type(fan_out=True)
+    factories.publish(
+        event_type=event_type,
+        channel="sms",
+        content={"en": {"text": "Order {{ ctx.order.number }} is on its way"}},
+    )
+    factories.publish(
+        event_type=event_type,
+        channel="push",
+        content={"en": {"title": "Order", "body": "{{ ctx.order.number }}"}},
+    )
+    event_type.refresh_from_db()
+    recipient = {
+        "phone": "+33612345678",
+        "push": [{"platform": "fcm", "token": "device-1"}],
+    }
+    factories.accept(event_type, recipient=recipient)
+
+    factories.drain()
+
+    kept = {row.channel: row for row in InboxMessage.objects.all()}
+    assert set(kept) == {"sms", "push"}
+    assert "Order 10293 is on its way" in bytes(kept["sms"].raw).decode()
+    assert kept["sms"].recipient == "+33612345678"
+    assert kept["push"].recipient == "fcm:device-1"
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"sent"}
