@@ -17,8 +17,10 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.formats import date_format
 from psycopg.errors import QueryCanceled
 from unfold.paginator import InfinitePaginator
+from unfold.views import ChangeList
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from events import ids
@@ -40,6 +42,16 @@ class BoundedPaginator(InfinitePaginator):
         return PAGES * int(self.per_page)
 
 
+class BoundedChangeList(ChangeList):
+    """A list that says nothing of how many rows there are."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page."""
+        super().get_results(request)
+        # Else unfold offers to show all, with the paginator's number.
+        self.full_result_count = self.result_count
+
+
 @contextmanager
 def bounded_read() -> Iterator[None]:
     """Read for at most a few seconds; raise TookTooLong."""
@@ -59,11 +71,16 @@ class BoundedLists:
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     list_max_show_all = 0
     list_filter_submit = True
     actions = None
     sortable_by = ()
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
+        """Return the list that is not counted."""
+        return BoundedChangeList
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds history by hand."""
@@ -82,7 +99,7 @@ class BoundedLists:
                 answer = super().changelist_view(request, extra_context)  # type: ignore[misc]
                 if hasattr(answer, "render"):
                     answer.render()
-                return answer  # type: ignore[no-any-return]
+                return answer
         except TookTooLong:
             messages.error(
                 request,
@@ -99,7 +116,7 @@ class SelectFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Yield the form of the filter."""
-        form = forms.Form(data={self.parameter_name: self.value() or ""})
+        form = forms.Form(data={str(self.parameter_name): self.value() or ""})
         form.fields[str(self.parameter_name)] = forms.ChoiceField(
             label=str(self.title).capitalize(),
             required=False,
@@ -119,7 +136,7 @@ class IdDateFilter(admin.ListFilter):
     """Days from and to, inclusive, read off the ids: the primary key serves it."""
 
     title = "day"
-    template = "unfold/filters/filters_date_range.html"
+    template = "events/filter_days.html"
     first_name = "from"
     last_name = "to"
 
@@ -162,7 +179,6 @@ class IdDateFilter(admin.ListFilter):
                     attrs={
                         "type": "date",
                         "class": " ".join(INPUT_CLASSES),
-                        "aria-label": label,
                     }
                 ),
             )
@@ -174,6 +190,13 @@ class IdDateFilter(admin.ListFilter):
         except ValueError:
             return None
         return day if 1970 < day.year < 9000 else None
+
+
+def short_moment(moment: datetime) -> str:
+    """Return a moment for a list: day and time to the second, the year if not this."""
+    local = timezone.localtime(moment)
+    year = "" if local.year == timezone.localtime().year else " Y"
+    return date_format(local, f"j M{year}, H:i:s")
 
 
 def _midnight(day: date) -> datetime:

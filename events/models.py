@@ -285,6 +285,7 @@ class Event(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name_plural = "event history"
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
@@ -314,6 +315,12 @@ class Event(models.Model):
                 fields=["external_id"],
                 condition=~Q(external_id=""),
                 name="events_event_by_external_id",
+            ),
+            # Event history filtered by a rare status: outcome = …, newest first.
+            models.Index(
+                fields=["outcome", "-id"],
+                condition=~Q(outcome__in=["", "processed"]),
+                name="events_event_by_outcome",
             ),
         ]
 

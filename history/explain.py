@@ -76,14 +76,20 @@ def next_step(code: str) -> str:
     return _NEXT_STEPS[Reason(code)] if code in Reason.values else ""
 
 
-def open_event(stage: str, *, due_at: datetime, now: datetime) -> str:
-    """Return what an event waits for whose row of work is in a stage."""
-    sentence = _STAGES[Stage(stage)]
-    if stage in (Stage.PENDING, Stage.QUEUED) and due_at > now:
-        return f"It is scheduled, and sent in {duration(due_at - now)}."
-    if stage == Stage.RETRY and due_at > now:
-        return f"It was refused for now and is tried again in {duration(due_at - now)}."
-    return sentence
+def open_event(stage: str, *, next_at: datetime | None, now: datetime) -> str:
+    """Return what an event waits for whose row of work is in a stage.
+
+    `next_at` is when it is next tried; None while a worker has it, or nothing is due.
+    """
+    if next_at is not None and next_at > now:
+        wait = duration(next_at - now)
+        if stage == Stage.PENDING:
+            return f"It is scheduled, and sent in {wait}."
+        if stage == Stage.QUEUED:
+            return f"The provider could not be reached; it is tried again in {wait}."
+        if stage == Stage.RETRY:
+            return f"It was refused for now and is tried again in {wait}."
+    return _STAGES[Stage(stage)]
 
 
 def ended_event(

@@ -12,7 +12,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -20,88 +20,36 @@ from uuid import UUID
 from django.db import DataError, connection, transaction
 
 from events import ids, work
-from events.models import EventOutcome
-from history.models import (
-    AttemptOutcome,
-    DeliveryStatus,
-    Execution,
-    Reason,
-    Resolution,
-    SuppressionReason,
+from history.models import Execution, Reason, Resolution, SuppressionReason
+from history.results import (
+    Ended,
+    Ending,
+    Postponement,
+    Recorded,
+    Results,
+    Try,
 )
+
+__all__ = [
+    "Ended",
+    "Ending",
+    "Postponement",
+    "Recorded",
+    "Results",
+    "Try",
+    "end_events",
+    "end_taken",
+    "execution_for",
+    "lock_events",
+    "record",
+    "reopen",
+    "resolve",
+]
 
 logger = logging.getLogger(__name__)
 
 # Enhanced status codes that say the address itself is wrong (RFC 3463, 5.1.x).
 _BAD_ADDRESS = re.compile(r"\b5\.1\.(?:1|2|3|6|10)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One try to hand a message over, for the log of attempts."""
-
-    outcome: AttemptOutcome
-    started_at: datetime
-    ended_at: datetime
-    provider: str = ""
-    answer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a delivery ends. Of an event that was never routed, only the event ends."""
-
-    id: UUID
-    status: DeliveryStatus
-    reason: Reason | None = None
-    detail: str = ""
-    execution_id: int | None = None
-    provider: str = ""
-    provider_id: str = ""
-    answer: str = ""
-    digest: bytes | None = None
-    finished_at: datetime | None = None
-    was_tried: bool = False
-    event_outcome: EventOutcome | None = None
-    """For an event that ends without a delivery; else its deliveries decide."""
-
-
-@dataclass(frozen=True, slots=True)
-class Postponement:
-    """A delivery that is tried again after a delay, and the try that failed."""
-
-    id: UUID
-    delay_seconds: float
-    last_try: Try
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """What became of rows under one lease."""
-
-    endings: Sequence[Ending] = ()
-    postponed: Sequence[Postponement] = ()
-    unknown: Sequence[Postponement] = ()
-    """Sent again although they may have arrived: flagged from now on."""
-    held: Sequence[Postponement] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A row that has left work; `status` is None if it was an event not yet routed."""
-
-    id: UUID
-    execution_id: int | None
-    status: str | None
-    finished_at: datetime | None
-
-
-@dataclass(slots=True)
-class Recorded:
-    """Which rows were recorded by us, and which had been lost to another lease."""
-
-    own: set[UUID] = field(default_factory=set)
-    fenced: set[UUID] = field(default_factory=set)
 
 
 def record(results: Results, *, lease_no: int) -> Recorded:
@@ -172,9 +120,7 @@ def lock_events(cursor: Any, event_ids: Iterable[UUID]) -> None:
         )
 
 
-def end_taken(
-    cursor: Any, endings: Sequence[Ending], *, lease_no: int
-) -> list[Ended]:
+def end_taken(cursor: Any, endings: Sequence[Ending], *, lease_no: int) -> list[Ended]:
     """End rows that an operator took over; the caller holds the locks of both."""
     ended = _finish(cursor, endings, lease_no=lease_no)
     end_events(cursor, endings, ended)

@@ -141,8 +141,8 @@ def load(event_id: UUID) -> EventPage:
         next_step=explain.next_step(event.reason) if event.outcome else "",
         facts=facts,
         deliveries=deliveries,
-        timeline=_timeline(event, rows, deliveries),
-        next_try_at=min((row.due_at for row in rows if _waits(row)), default=None),
+        timeline=_timeline(event, rows, deliveries, now=now),
+        next_try_at=min((row.due_at for row in rows if _waits(row, now)), default=None),
         expires_at=max((row.expires_at for row in rows), default=event.expires_at),
         can_cancel=any(row.stage != Stage.SENDING for row in rows),
         can_reroute=not rows
@@ -152,15 +152,23 @@ def load(event_id: UUID) -> EventPage:
     )
 
 
-def _waits(row: Work) -> bool:
-    return row.stage in (Stage.PENDING, Stage.QUEUED, Stage.RETRY)
+def _waits(row: Work, now: datetime) -> bool:
+    """Return whether a row waits for its time; else that is the end of a lease."""
+    waiting = row.stage in (Stage.PENDING, Stage.QUEUED, Stage.RETRY)
+    return waiting and not row.lease_owner and row.due_at > now
+
+
+def _next_at(row: Work, now: datetime) -> datetime | None:
+    return row.due_at if _waits(row, now) else None
 
 
 def _sentence(
     event: Event, rows: Sequence[Work], ended: Sequence[Delivery], *, now: datetime
 ) -> str:
     if rows:
-        return explain.open_event(rows[0].stage, due_at=rows[0].due_at, now=now)
+        return explain.open_event(
+            rows[0].stage, next_at=_next_at(rows[0], now), now=now
+        )
     if not event.outcome:
         return "It is being recorded."
     sent_at = min(
@@ -246,13 +254,13 @@ def _open_line(
         address=row.address,
         label=row.get_stage_display(),
         tone=explain.tone(row.stage),
-        sentence=explain.open_event(row.stage, due_at=row.due_at, now=now),
+        sentence=explain.open_event(row.stage, next_at=_next_at(row, now), now=now),
         is_flagged=row.possible_duplicate,
         retry_of=ids.ordinal_of(row.retry_of) if row.retry_of else None,
         version=version,
         attempts=[_try_line(attempt) for attempt in earlier],
         claimed_at=row.pinned_at,
-        next_try_at=row.due_at if _waits(row) else None,
+        next_try_at=_next_at(row, now),
         expires_at=row.expires_at,
         is_held=row.stage == Stage.HELD,
     )
@@ -290,7 +298,11 @@ def _last_try(delivery: Delivery, earlier: int) -> list[TryLine]:
 
 
 def _timeline(
-    event: Event, rows: Sequence[Work], deliveries: Sequence[DeliveryLine]
+    event: Event,
+    rows: Sequence[Work],
+    deliveries: Sequence[DeliveryLine],
+    *,
+    now: datetime,
 ) -> list[Moment]:
     def moment(at: datetime, text: str, **more: Any) -> Moment:
         return Moment(at, text, explain.duration(at - event.received_at), **more)
@@ -326,7 +338,8 @@ def _timeline(
         tone = explain.tone(event.outcome)
         lines.append(moment(event.finished_at, outcome, tone=tone))
     lines.sort(key=lambda line: line.at)
-    waiting = [row for row in rows if _waits(row) and row.due_at > event.received_at]
+    waiting = [row for row in rows if _waits(row, now)]
     return lines + [
-        moment(row.due_at, "Next try", tone="warning") for row in waiting[:1]
+        moment(row.due_at, "Next try" if row.attempts else "Due", tone="warning")
+        for row in waiting[:1]
     ]

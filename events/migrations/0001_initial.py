@@ -359,6 +359,7 @@ class Migration(migrations.Migration):
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
+                "verbose_name_plural": "event history",
                 "ordering": ["-id"],
             },
             partition_by="id",
@@ -586,6 +587,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("external_id", ""), _negated=True),
                 fields=["external_id"],
                 name="events_event_by_external_id",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(
+                condition=models.Q(("outcome__in", ["", "processed"]), _negated=True),
+                fields=["outcome", "-id"],
+                name="events_event_by_outcome",
             ),
         ),
         migrations.AddConstraint(

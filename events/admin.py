@@ -1,0 +1,268 @@
+"""Event types with their contracts, and sources with their API keys."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from events import api_keys
+from events.admin_lists import short_moment
+from events.form_fields import as_text, span_in_words
+from events.forms import ApiKeyForm, EventTypeForm, SourceForm
+from events.models import ApiKey, Channel, Event, EventType, Source
+
+_RECIPIENTS = {
+    Channel.EMAIL: {"email": "ada@example.com", "name": "Ada"},
+    Channel.SMS: {"phone": "+15005550006", "name": "Ada"},
+    Channel.PUSH: {"push": [{"platform": "fcm", "token": "…"}], "name": "Ada"},
+}
+
+
+@admin.register(EventType)
+class EventTypeAdmin(ModelAdmin):
+    """The business facts that can be posted."""
+
+    form = EventTypeForm
+    change_form_template = "events/event_type.html"
+    list_display = (
+        "name",
+        "label",
+        "lane",
+        "contract_mode",
+        "live_on",
+        "worth_sending_for",
+        "last_event",
+    )
+    list_filter = ("lane", "contract_mode", "kind")
+    list_filter_submit = True
+    search_fields = ("name", "label")
+    search_help_text = "A name or a label"
+    ordering = ("name",)
+    readonly_fields = ("live_on",)
+    warn_unsaved_form = True
+    fieldsets = (
+        (None, {"fields": ("name", "label", "description", "kind", "live_on")}),
+        (
+            "Sending",
+            {
+                "fields": (
+                    "lane",
+                    "ttl_seconds",
+                    "channel_order",
+                    "fan_out",
+                    "when_uncovered",
+                )
+            },
+        ),
+        ("Contract", {"fields": ("contract_mode", "contract", "sample")}),
+        (
+            "Privacy",
+            {"fields": ("sensitive_paths", "retention_days", "context_retention_days")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Add the last event of each type: one look into an index a row."""
+        newest = Event.objects.filter(type=OuterRef("pk")).order_by("-id")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(last_event_at=Subquery(newest.values("received_at")[:1]))
+        )
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Add the request that would post an event of this type."""
+        event_type = kwargs.get("obj")
+        if event_type is not None:
+            address = request.build_absolute_uri("/api/v1/events")
+            context["curl"] = sample_curl(event_type, address=address)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody delete a type: its events stay in history."""
+        return False
+
+    @admin.display(description="Published on")
+    def live_on(self, event_type: EventType) -> str:
+        """Return the channels with a published message."""
+        names = [str(Channel(name).label) for name in event_type.live_channels]
+        return ", ".join(names) or "nothing is published yet"
+
+    @admin.display(description="Worth sending for")
+    def worth_sending_for(self, event_type: EventType) -> str:
+        """Return its time to live in words."""
+        return span_in_words(event_type.ttl_seconds)
+
+    @admin.display(description="Last event")
+    def last_event(self, event_type: Any) -> str:
+        """Return when an event of it was last accepted."""
+        at = event_type.last_event_at
+        return short_moment(at) if at else "–"
+
+
+@admin.register(Source)
+class SourceAdmin(ModelAdmin):
+    """The systems that post events, and their keys."""
+
+    form = SourceForm
+    change_form_template = "events/source.html"
+    list_display = ("name", "description", "is_active", "live_keys", "last_call")
+    list_filter = ("is_active",)
+    list_filter_submit = True
+    search_fields = ("name", "description")
+    ordering = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name", "description", "is_active")}),
+        (
+            "What it may do",
+            {
+                "fields": (
+                    "scopes",
+                    "allowed_types",
+                    "allowed_networks",
+                    "rate_per_minute",
+                )
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Read the keys of all of them at once."""
+        return super().get_queryset(request).prefetch_related("keys")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody delete a source: its events stay in history."""
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add making and revoking keys."""
+        view = self.admin_site.admin_view
+        return [
+            path(
+                "<int:pk>/keys/new/",
+                view(self.create_key_view),
+                name="events_source_create_key",
+            ),
+            path(
+                "<int:pk>/keys/<int:key_pk>/revoke/",
+                view(self.revoke_key_view),
+                name="events_source_revoke_key",
+            ),
+            *super().get_urls(),
+        ]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Add the keys of the source."""
+        source = kwargs.get("obj")
+        if source is not None:
+            context |= {"source": source, "keys": source.keys.all()}
+            context["now"] = timezone.now()
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def create_key_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask what a key may do; make it, and show it this once."""
+        source = self._source(request, pk)
+        form = ApiKeyForm(request.POST or None, source=source)
+        context: dict[str, Any] = {
+            "source": source,
+            "form": form,
+            "question": f"A new key for {source.name}",
+            "explanation": ["It is shown once, on the next page: have a place for it."],
+            "button": "Create the key",
+            "back": reverse("admin:events_source_change", args=[pk]),
+            "title": "Create key",
+        }
+        template = "events/confirm.html"
+        if request.method == "POST" and form.is_valid():
+            days = form.cleaned_data["expires_in_days"]
+            key, context["text"] = api_keys.create(
+                source,
+                scopes=form.cleaned_data["scopes"],
+                expires_at=timezone.now() + timedelta(days=days) if days else None,
+            )
+            self.log_change(request, source, f"Created the key {key}.")
+            context |= {"key": key, "title": "The new key"}
+            context["address"] = request.build_absolute_uri("/api/v1/events")
+            template = "events/new_key.html"
+        site = self.admin_site.each_context(request)
+        answer = render(request, template, {**site, **context})
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+    def revoke_key_view(
+        self, request: HttpRequest, pk: int, key_pk: int
+    ) -> HttpResponse:
+        """Ask, then revoke a key."""
+        source = self._source(request, pk)
+        key = get_object_or_404(ApiKey, pk=key_pk, source=source)
+        back = reverse("admin:events_source_change", args=[pk])
+        if request.method == "POST":
+            api_keys.revoke(key)
+            self.log_change(request, source, f"Revoked the key {key}.")
+            messages.success(request, f"{key} is revoked.")
+            return HttpResponseRedirect(back)
+        context = {
+            "question": f"Revoke {key}?",
+            "explanation": [
+                "Whoever uses it is refused from now on. This cannot be undone."
+            ],
+            "button": "Revoke it",
+            "danger": True,
+            "back": back,
+            "title": "Revoke key",
+        }
+        site = self.admin_site.each_context(request)
+        return render(request, "events/confirm.html", {**site, **context})
+
+    @admin.display(description="Keys in use")
+    def live_keys(self, source: Source) -> int:
+        """Return how many keys are neither revoked nor expired."""
+        now = timezone.now()
+        return sum(
+            key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+            for key in source.keys.all()
+        )
+
+    @admin.display(description="Last call")
+    def last_call(self, source: Source) -> str:
+        """Return when one of its keys was last used."""
+        used = [key.last_used_at for key in source.keys.all() if key.last_used_at]
+        return short_moment(max(used)) if used else "–"
+
+    def _source(self, request: HttpRequest, pk: int) -> Source:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        source = Source.objects.filter(pk=pk).first() if pk < 2**63 else None
+        if source is None:
+            raise Http404
+        return source
+
+
+def sample_curl(event_type: EventType, *, address: str) -> str:
+    """Return the command that posts the sample of a type."""
+    channel = Channel(event_type.channel_order[0])
+    body = {
+        "type": event_type.name,
+        "recipient": _RECIPIENTS[channel],
+        "ctx": event_type.sample,
+    }
+    return (
+        f"curl -sS {shlex.quote(address)} \\\n"
+        '  -H "Authorization: Bearer $TXMSG_KEY" \\\n'
+        "  -H 'Content-Type: application/json' \\\n"
+        f"  --data {shlex.quote(as_text(body))}"
+    )

@@ -1,0 +1,175 @@
+"""The admin's forms of event types and sources: what is checked before it is kept."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from django import forms
+from django.forms import ValidationError
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+)
+
+from events import contract
+from events.form_fields import ChannelOrderField, JSONTextField, LinesField, SpanField
+from events.models import EventType, Scope, Source
+
+_EXPIRIES = [
+    ("30", "In 30 days"),
+    ("90", "In 90 days"),
+    ("365", "In a year"),
+    ("", "Never"),
+]
+
+
+class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An event type; its contract must be one, and its sample must fit it."""
+
+    contract = JSONTextField(
+        required=False,
+        help_text="JSON Schema (2020-12) of what callers send as ctx.",
+    )
+    sample = JSONTextField(
+        required=False,
+        help_text="An example of ctx; it is used for previews and must fit.",
+    )
+    ttl_seconds = SpanField(
+        label="Worth sending for",
+        help_text="After this an event that was not sent expires, for example "
+        "30 minutes or 5 days. Callers can say otherwise for one event.",
+    )
+    sensitive_paths = LinesField(
+        required=False,
+        help_text="Values that are never shown here, one path a line, for example "
+        "reset.link or items[].code.",
+    )
+    channel_order = ChannelOrderField(
+        label="Channels",
+        help_text="An event takes the first with a message and an address, unless its "
+        "caller names one.",
+    )
+
+    class Meta:
+        model = EventType
+        fields = (
+            "name",
+            "label",
+            "description",
+            "kind",
+            "contract",
+            "contract_mode",
+            "sample",
+            "sensitive_paths",
+            "lane",
+            "ttl_seconds",
+            "channel_order",
+            "fan_out",
+            "when_uncovered",
+            "retention_days",
+            "context_retention_days",
+        )
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
+
+    def clean_contract(self) -> Any:
+        """Return the contract; refuse what is no JSON Schema."""
+        schema = self.cleaned_data["contract"] or {"type": "object"}
+        problem = contract.problem_of(schema)
+        if problem:
+            raise ValidationError(problem)
+        return schema
+
+    def clean(self) -> dict[str, Any]:
+        """Check the sample against the contract, if both can be read."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        schema, sample = cleaned.get("contract"), cleaned.get("sample")
+        if schema and sample:
+            for fault in contract.faults_of(sample, schema):
+                self.add_error("sample", fault.message)
+        return cleaned
+
+
+class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A calling system: what it may do, and from where."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        help_text="A key can do what both it and its source may do.",
+    )
+    allowed_types = LinesField(
+        required=False,
+        label="Event types",
+        help_text="The event types it may post, one a line; empty means all.",
+    )
+    allowed_networks = LinesField(
+        required=False,
+        label="Networks",
+        help_text="Where it may call from, one a line, for example 10.0.0.0/8; empty "
+        "means anywhere.",
+    )
+
+    class Meta:
+        model = Source
+        fields = (
+            "name",
+            "description",
+            "is_active",
+            "scopes",
+            "allowed_types",
+            "allowed_networks",
+            "rate_per_minute",
+        )
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
+
+    def clean_allowed_types(self) -> list[str]:
+        """Return the names; refuse those that do not exist."""
+        names: list[str] = self.cleaned_data["allowed_types"]
+        known = set(
+            EventType.objects.filter(name__in=names).values_list("name", flat=True)
+        )
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValidationError(
+                f"There is no event type of this name: {', '.join(unknown)}."
+            )
+        return names
+
+    def clean_allowed_networks(self) -> list[str]:
+        """Return the networks; refuse what is none."""
+        networks: list[str] = self.cleaned_data["allowed_networks"]
+        for network in networks:
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                raise ValidationError(
+                    f"{network} is no network; write it like 10.0.0.0/8."
+                ) from None
+        return networks
+
+
+class ApiKeyForm(forms.Form):
+    """What a new key may do, and for how long."""
+
+    scopes = forms.MultipleChoiceField(
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        error_messages={"required": "Choose at least one."},
+    )
+    expires_in_days = forms.TypedChoiceField(
+        label="Expires",
+        choices=_EXPIRIES,
+        required=False,
+        coerce=int,
+        empty_value=None,
+        initial="365",
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+    def __init__(self, *args: Any, source: Source, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        scopes = self.fields["scopes"]
+        if isinstance(scopes, forms.MultipleChoiceField):
+            scopes.choices = [c for c in Scope.choices if c[0] in source.scopes]
+        scopes.initial = list(source.scopes)

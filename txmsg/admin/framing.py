@@ -1,0 +1,35 @@
+"""HTML from templates and from mail, answered so that it cannot do anything.
+
+It is shown in `<iframe sandbox>` from its own address, and is shut in by its headers
+when that address is opened directly: no script, no form, no cookie, no way out.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+
+_POLICY = "; ".join(
+    (
+        "sandbox",
+        "default-src 'none'",
+        "img-src data: https:",
+        "style-src 'unsafe-inline'",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'self'",
+    )
+)
+
+
+def framed(html: str) -> HttpResponse:
+    """Return a page of its own, with every power taken from it."""
+    return HttpResponse(
+        html,
+        headers={
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Security-Policy": _POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "private, no-store",
+        },
+    )
