@@ -12,8 +12,6 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from txmsg.embedded import Home
 
@@ -120,18 +118,15 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# RQ carries doorbells only: lane names, never data.
+# RQ carries doorbells only: lane names, never data. A doorbell must not keep a request
+# waiting; workers have their own patience. It stands in the address, for django-rq
+# takes nothing else beside one.
+_PATIENCE = "socket_connect_timeout=0.1&socket_timeout=0.1"
 RQ_QUEUES = {
     lane: {
-        "URL": REDIS_URL,
+        "URL": f"{REDIS_URL}{'&' if '?' in REDIS_URL else '?'}{_PATIENCE}",
         "DEFAULT_TIMEOUT": 120,
         "SERIALIZER": "rq.serializers.JSONSerializer",
-        # A doorbell must not keep a request waiting; workers have their own patience.
-        "REDIS_CLIENT_KWARGS": {
-            "socket_connect_timeout": 0.1,
-            "socket_timeout": 0.1,
-            "retry": Retry(NoBackoff(), 0),
-        },
     }
     for lane in ("critical", "normal", "bulk")
 }

@@ -7,4 +7,4 @@ class TemplatesAppConfig(AppConfig):
     """Name and label of the app."""
 
     name = "templates_app"
-    verbose_name = "Templates"
+    verbose_name = "Transactional messages"

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from events.models import ContractMode, EventType
@@ -17,7 +18,10 @@ from templates_app.models import Message, MessageStatus, Template
 
 pytestmark = pytest.mark.django_db
 
-SOURCE = "<mjml><mj-body><mj-section><mj-column><mj-text>Hi {{ ctx.name }}</mj-text></mj-column></mj-section></mj-body></mjml>"
+SOURCE = (
+    "<mjml><mj-body><mj-section><mj-column><mj-text>Hi {{ ctx.name }}</mj-text>"
+    "</mj-column></mj-section></mj-body></mjml>"
+)
 CONTENT = {"subject": "Hello {{ ctx.name }}", "source_kind": "mjml", "source": SOURCE}
 
 
@@ -320,8 +324,6 @@ def test_who_may_only_view_sees_a_page_without_saving(author: User) -> None:
 def test_browse_counts_today_with_one_query_for_the_page(
     page: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    from django.utils import timezone
-
     message = make_message()
     version = publishing.publish(message)
     now = timezone.now()

@@ -1,21 +1,13 @@
-"""Kills of real processes under load: the short form of `python -m tests.crash`."""
+"""Kills of real processes under load: the short form of `python -m tests.crash`.
+
+The last test ends the installation that the session shares.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests import crash, drill
-
-
-@pytest.fixture(scope="module")
-def running(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[drill.Installation]:
-    with drill.installation(tmp_path_factory.mktemp("drill") / "home") as made:
-        yield made
 
 
 def test_workers_killed_under_load_lose_nothing_and_hide_no_second_copy(

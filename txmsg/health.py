@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
@@ -50,7 +50,7 @@ def findings() -> list[Finding]:
 def _look(name: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(name, check())
-    except (DatabaseError, RedisError, OSError) as error:
+    except (DatabaseError, InterfaceError, RedisError, OSError) as error:
         logger.warning("%s: %s", name, error)
         return Finding(name, f"{name} does not answer: {type(error).__name__}")
 

@@ -33,13 +33,10 @@ EVENT_STATUS = {
 
 def trace(event_id: UUID, *, source_id: int | None = None) -> dict[str, Any] | None:
     """Return an event as the API shows it; None if unknown, or another source's."""
-    for _ in range(_READS):
-        event = Event.objects.select_related("type").filter(pk=event_id).first()
-        if event is None or source_id not in (None, event.source_id):
-            return None
-        rows = _Rows.of(event_id)
-        if rows.agree_with(event):
-            break
+    found = _read(event_id)
+    if found is None or source_id not in (None, found[0].source_id):
+        return None
+    event, rows = found
     context = EventContext.objects.filter(pk=event_id).first()
     status = event.outcome or (
         EVENT_STATUS[Stage(rows.work[0].stage)] if rows.work else "pending"
@@ -91,6 +88,19 @@ class _Rows:
     def agree_with(self, event: Event) -> bool:
         """Return whether nothing ended between reading the event and these rows."""
         return bool(self.work) == (not event.outcome)
+
+
+def _read(event_id: UUID) -> tuple[Event, _Rows] | None:
+    """Return an event and its rows, as they stood at one moment."""
+    found = None
+    for _ in range(_READS):
+        event = Event.objects.select_related("type").filter(pk=event_id).first()
+        if event is None:
+            return None
+        found = event, _Rows.of(event_id)
+        if found[1].agree_with(event):
+            break
+    return found
 
 
 def _states(event: Event, status: str, rows: _Rows) -> list[dict[str, str]]:

@@ -1,0 +1,10 @@
+"""The admin's pages that join several apps; importing a module registers its pages."""
+
+from django.contrib import admin
+
+from txmsg.admin import browse, event_history, inbox, users
+
+__all__ = ["browse", "event_history", "inbox", "users"]
+
+admin.site.index_template = "templates_app/start.html"
+admin.site.index_title = "Start"

@@ -1,0 +1,104 @@
+"""The admin's sidebar, tabs and start page: what a person may see, and where it is.
+
+Named in settings by dotted path; lists only what is registered and may be viewed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from django.urls import reverse
+
+from templates_app.models import Message, MessageStatus, Template
+from txmsg.admin.browse import sent_today
+
+_SECTIONS: list[tuple[str, list[tuple[str, str, str]]]] = [
+    (
+        "Triggered messages",
+        [
+            ("Transactional messages", "mail", "templates_app.message"),
+            ("Event history", "history", "events.event"),
+        ],
+    ),
+    (
+        "Set-up",
+        [
+            ("Event types", "bolt", "events.eventtype"),
+            ("Sources and API keys", "key", "events.source"),
+            ("Suppression list", "block", "history.suppression"),
+        ],
+    ),
+    (
+        "Operations",
+        [
+            ("Inbox", "inbox", "txmsg.inboxmessage"),
+            ("Users", "person", "auth.user"),
+            ("Groups", "group", "auth.group"),
+        ],
+    ),
+]
+_TABS = [
+    ("Browse", "templates_app.message"),
+    ("Templates", "templates_app.template"),
+    ("History", "history.execution"),
+]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar's sections with the lists that this person may view."""
+    sections = []
+    for title, entries in _SECTIONS:
+        items = [
+            {"title": name, "icon": icon, "link": _list_of(model)}
+            for name, icon, model in entries
+            if _may_view(request, model)
+        ]
+        if items:
+            sections.append({"title": title, "separator": True, "items": items})
+    return sections
+
+
+def tabs(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the tabs over the three lists of transactional messages."""
+    shown = [(name, model) for name, model in _TABS if _may_view(request, model)]
+    items = [{"title": name, "link": _list_of(model)} for name, model in shown]
+    return [{"models": [model for _, model in shown], "items": items}]
+
+
+def start_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what the start page says: how many messages, and what was sent today."""
+    context["may_view_messages"] = _may_view(request, "templates_app.message")
+    if context["may_view_messages"]:
+        live = Message.objects.filter(deleted_at=None)
+        context["messages_by_status"] = live.aggregate(
+            published=Count("pk", filter=Q(status=MessageStatus.PUBLISHED)),
+            paused=Count("pk", filter=Q(status=MessageStatus.PAUSED)),
+            draft=Count("pk", filter=Q(status=MessageStatus.DRAFT)),
+            changed=Count(
+                "pk",
+                filter=Q(has_unpublished_changes=True) & ~Q(status=MessageStatus.DRAFT),
+            ),
+        )
+        context["templates"] = Template.objects.count()
+        context["sent_today"] = sum(sent_today().values())
+    # In a Django template `section.items` is the dict's method.
+    context["sections"] = [
+        {"title": section["title"], "entries": section["items"]}
+        for section in sidebar(request)
+    ]
+    return context
+
+
+def _may_view(request: HttpRequest, label: str) -> bool:
+    model = apps.get_model(label)
+    if not admin.site.is_registered(model):
+        return False
+    return admin.site.get_model_admin(model).has_view_permission(request)
+
+
+def _list_of(label: str) -> str:
+    return reverse(f"admin:{label.replace('.', '_')}_changelist")
