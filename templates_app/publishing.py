@@ -241,12 +241,21 @@ def live_versions() -> dict[RouteKey, LiveVersion]:
 
 
 def sendable(version_ids: Iterable[int]) -> set[int]:
-    """Return which of these versions belong to a message that is published now."""
-    return set(
-        Version.objects.filter(
-            pk__in=set(version_ids), message__status=MessageStatus.PUBLISHED
-        ).values_list("pk", flat=True)
-    )
+    """Return which of these versions belong to a message that is published now.
+
+    For use in a transaction: until its end nobody can pause or unpublish them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT v.id FROM templates_app_version v
+            JOIN templates_app_message m ON m.id = v.message_id
+            WHERE v.id = ANY(%s) AND m.status = 'published'
+            ORDER BY m.id FOR SHARE OF m
+            """,
+            [sorted(set(version_ids))],
+        )
+        return {row[0] for row in cursor.fetchall()}
 
 
 def wake_parked() -> int:

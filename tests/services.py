@@ -19,6 +19,8 @@ from txmsg.embedded import Home, Postgres, Server, Valkey, start, stop
 
 # Set while the services of a pytest run are up; its xdist workers inherit it.
 _STARTED = "TXMSG_TESTS_STARTED"
+# What says how to test stays; what says how to run goes.
+_KEPT = ("TXMSG_TEST_BROWSER",)
 _READ_BY_SETTINGS = ("CSRF_TRUSTED_ORIGINS", "DEBUG", "DEFAULT_FROM_EMAIL", "EMAIL_URL")
 
 
@@ -54,6 +56,8 @@ def _started(server: Server) -> Callable[[], None]:
 def _set_environment(services: Home, home: Path) -> None:
     """Make the environment that settings read, whatever the developer's is."""
     for name in list(os.environ):
+        if name in _KEPT:
+            continue
         if name in _READ_BY_SETTINGS or name.startswith(("TXMSG_", "PG")):
             del os.environ[name]
     os.environ.update(

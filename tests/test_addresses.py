@@ -42,6 +42,7 @@ def test_an_email_address_is_kept_with_its_domain_in_ascii(
         ("a.@x.test", "invalid_email"),
         ("a@-x.test", "invalid_email"),
         ("a@x.test.", "invalid_email"),
+        ("a@test", "invalid_email"),
         ("a@localhost", "invalid_email"),
         ("a@[127.0.0.1]", "invalid_email"),
         ("a@[IPv6:::1]", "invalid_email"),

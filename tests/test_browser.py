@@ -140,7 +140,7 @@ def simulate(page: Page) -> None:
     expect(
         page.frame_locator("iframe").first.get_by_text("Welcome, Ada.")
     ).to_be_visible()
-    page.get_by_role("link", name="Welcome", exact=True).first.click()
+    page.locator("a.tx-back").click()
     page.wait_for_url("**/change/")
 
 

@@ -1,8 +1,7 @@
-"""Contracts: each fault by its pointer, its rule and its limit, never with the value."""
+"""Contracts: each fault by pointer, rule and limit, never with the value."""
 
 from __future__ import annotations
 
-import urllib.request
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -197,11 +196,8 @@ def test_a_contract_is_an_object() -> None:
     assert contract.problem_of({"$defs": {"a": {}}, "$ref": "#/$defs/a"}) == ""
 
 
-def test_nothing_outside_a_contract_is_ever_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_outside_a_contract_is_ever_fetched(tmp_path: Path) -> None:
     """A `$ref` to a file or an address would read what its author must not read."""
-    monkeypatch.setattr(urllib.request, "urlopen", None)
     file = tmp_path / "schema.json"
     file.write_text('{"type": "object"}')
     for address in (file.as_uri(), "http://127.0.0.1:1/a", "https://example.com/a"):

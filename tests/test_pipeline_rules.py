@@ -285,6 +285,30 @@ def test_a_pause_after_the_claim_wins(
     assert row.due_at == row.expires_at
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_pause_waits_for_a_wave_that_is_being_marked(
+    channel: CaptureChannel,
+) -> None:
+    version = factories.publish()
+    done: list[bool] = []
+
+    def pause() -> None:
+        publishing.pause(version.message)
+        done.append(True)
+        connection.close()
+
+    with transaction.atomic():
+        assert publishing.sendable([version.pk]) == {version.pk}
+        pausing = threading.Thread(target=pause)
+        pausing.start()
+        pausing.join(timeout=0.2)
+        assert not done
+    pausing.join()
+    assert done
+    with transaction.atomic():
+        assert publishing.sendable([version.pk]) == set()
+
+
 # Rule 5: whose fault a death is.
 
 

@@ -17,9 +17,11 @@ def make_context(
     ctx: dict[str, Any] | None = None,
     *,
     language: str = "en",
+    content_language: str | None = None,
     timezone: str = "UTC",
     **recipient: Any,
 ) -> RenderContext:
+    """Return a context; the content is in the recipient's language unless said."""
     return RenderContext(
         ctx=ctx or {},
         recipient={
@@ -32,6 +34,7 @@ def make_context(
         message={"internal_name": "order", "label": "Order", "version": 3},
         metadata={"trace": "t-1"},
         frozen_at=FROZEN,
+        content_language=content_language or language,
     )
 
 
@@ -98,3 +101,12 @@ def test_rendering_needs_no_django() -> None:
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_formats_follow_the_contents_language_where_the_recipients_is_another() -> None:
+    """A Polish date has no place in an English sentence; a British one has."""
+    source = "{{ '2026-12-07' | date: 'long' }}"
+    polish = make_context(language="pl", content_language="en")
+    british = make_context(language="en-GB", content_language="en")
+    assert render(source, polish) == "December 7, 2026"
+    assert render(source, british) == "7 December 2026"

@@ -17,7 +17,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 
 from events import doorbell, work
 from events.facts import EventFacts, facts_of
@@ -278,18 +284,19 @@ def send(
         _leave_route_alone(run, channel, [row.item.id for row in wave], lease_no)
         unmarked -= {row.item.id for row in wave}
         return
-    live = publishing.sendable(row.version.id for row in wave)
+    with transaction.atomic():
+        # A pause that has returned is seen here; one that comes later waits for us.
+        live = publishing.sendable(row.version.id for row in wave)
+        marked = work.mark(
+            [row.item.id for row in wave if row.version.id in live],
+            lease_no=lease_no,
+            send_timeout=settings.TXMSG_SEND_TIMEOUT_SECONDS,
+            lease_seconds=settings.TXMSG_LEASE_SECONDS,
+        )
     parked = [row.item.id for row in wave if row.version.id not in live]
     if parked:
         work.park(parked, lease_no=lease_no)
-        unmarked -= set(parked)
-    marked = work.mark(
-        [row.item.id for row in wave if row.version.id in live],
-        lease_no=lease_no,
-        send_timeout=settings.TXMSG_SEND_TIMEOUT_SECONDS,
-        lease_seconds=settings.TXMSG_LEASE_SECONDS,
-    )
-    unmarked -= marked
+    unmarked -= marked | set(parked)
     rows = [row for row in wave if row.item.id in marked]
     if not rows:
         return

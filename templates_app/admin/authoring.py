@@ -242,6 +242,7 @@ class DraftAdmin(ModelAdmin):
         headers = {
             "Content-Security-Policy": f"sandbox; {simulation.FRAME_POLICY}",
             "Referrer-Policy": "no-referrer",
+            "X-Frame-Options": "SAMEORIGIN",
         }
         return HttpResponse(html, headers=headers)
 

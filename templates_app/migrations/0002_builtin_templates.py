@@ -40,6 +40,7 @@ BUILTIN = [
         "internal_name": "blank-sms",
         "label": "Blank SMS",
         "description": "A greeting in one segment.",
+        "unknown_outcome": "never_twice",
         "content": {
             "text": 'Hello {{ recipient.name | default: "there" }}, write here.'
         },
@@ -49,6 +50,7 @@ BUILTIN = [
         "internal_name": "blank-push",
         "label": "Blank push",
         "description": "A title and one sentence.",
+        "unknown_outcome": "never_twice",
         "content": {"title": "Your title", "body": "Write one sentence here."},
     },
 ]

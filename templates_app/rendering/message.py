@@ -1,4 +1,4 @@
-"""What rendering makes and channels send; it knows neither the database nor a channel."""
+"""What rendering makes and channels send; knows neither database nor channel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RenderedMessage:
 
     `parts` are the rendered texts by name, in the order of the channel:
     email ``{"subject": …, "html": …, "text": …}``; SMS ``{"text": …}``;
-    push ``{"title": …, "body": …, "data": "<JSON object>"}``.
+    push ``{"title": …, "body": …, "image": …, "data": "<JSON object>"}``.
     `headers` say who it is from, for email ``{"from_name", "from_address",
     "reply_to"}``; values are rendered and hold no control characters.
     """
@@ -28,7 +28,7 @@ class RenderedMessage:
 
     @property
     def digest(self) -> bytes:
-        """The first 16 bytes of SHA-256 over headers and parts, whoever receives them."""
+        """The first 16 bytes of SHA-256 over headers and parts."""
         canonical = json.dumps(
             [self.channel, self.headers, self.parts],
             ensure_ascii=False,

@@ -29,6 +29,8 @@ def framed(html: str) -> HttpResponse:
             "Content-Type": "text/html; charset=utf-8",
             "Content-Security-Policy": _POLICY,
             "X-Content-Type-Options": "nosniff",
+            # The rest of the site is in no frame at all.
+            "X-Frame-Options": "SAMEORIGIN",
             "Referrer-Policy": "no-referrer",
             "Cache-Control": "private, no-store",
         },
