@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import logging
+import re
 import secrets
 import string
 import zlib
@@ -22,10 +24,16 @@ from django.utils import timezone
 from events.models import ApiKey, Scope, Source, all_scopes
 from events.problems import Refused
 
+logger = logging.getLogger(__name__)
+
 _ALPHABET = string.digits + string.ascii_letters
 _PREFIX_LENGTH = 10
 _SECRET_LENGTH = 40
 _CHECKSUM_LENGTH = 6
+_KEY = re.compile(
+    f"txk_([0-9A-Za-z]{{{_PREFIX_LENGTH}}})"
+    f"_([0-9A-Za-z]{{{_SECRET_LENGTH}}})([0-9A-Za-z]{{{_CHECKSUM_LENGTH}}})"
+)
 _UNKNOWN_HASH = bytes(32)
 _LAST_USED_STEP = timedelta(minutes=1)
 
@@ -77,6 +85,11 @@ def create(
     return key, f"txk_{prefix}_{secret}"
 
 
+def revoke(key: ApiKey) -> None:
+    """Make a key useless from now on; it cannot be undone."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=Now())
+
+
 def authenticate(authorization: str | None, *, remote_address: str) -> Caller:
     """Return who calls, by the Authorization header; raise Refused (401, 403)."""
     prefix, secret = _parse(authorization)
@@ -113,12 +126,11 @@ def _parse(authorization: str | None) -> tuple[str, str]:
         raise _unauthorized(
             "unsupported_scheme", "Authorization takes the scheme Bearer only."
         )
-    parts = token.strip().split("_")
-    if len(parts) == 3 and parts[0] == "txk" and token.isascii():
-        _, prefix, secret = parts
-        body, checksum = secret[:-_CHECKSUM_LENGTH], secret[-_CHECKSUM_LENGTH:]
-        if body and checksum == _checksum(prefix + body):
-            return prefix, secret
+    matched = _KEY.fullmatch(token.strip())
+    if matched is not None:
+        prefix, body, checksum = matched.groups()
+        if checksum == _checksum(prefix + body):
+            return prefix, body + checksum
     raise _unauthorized(
         "malformed_api_key", "This is no API key: it may be cut off or mistyped."
     )
@@ -140,9 +152,18 @@ def _is_allowed(remote_address: str, networks: Sequence[str]) -> bool:
         address = ipaddress.ip_address(remote_address)
     except ValueError:
         return False
-    return any(
-        address in ipaddress.ip_network(network, strict=False) for network in networks
-    )
+    # A socket for both versions shows an IPv4 caller as ::ffff:10.0.0.1.
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in map(_network, networks) if network)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """Return a network as it was noted for a source; None if it is none."""
+    try:
+        return ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        logger.warning("%r in a source's allowed networks is no network", text)
+        return None
 
 
 def _unauthorized(code: str, detail: str) -> Refused:

@@ -1,6 +1,7 @@
 """Contracts: the JSON Schema (2020-12) of an event type's context.
 
-Messages here name the field and the rule; they never echo a value.
+Messages here name the field and the rule; they never echo a value. Nothing is ever
+fetched: a `$ref` reaches only into its own schema.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import jsonschema_rs
 
 from events.problems import Fault
-from events.strict_json import printable
+from events.strict_json import escape, printable
 
 _MAX_FAULTS = 50
 _TYPE_NAMES = {
@@ -25,6 +27,37 @@ _TYPE_NAMES = {
     "object": "an object",
     "string": "a string",
 }
+_PYTHON_TYPES: list[tuple[type, str]] = [
+    (bool, "boolean"),
+    (int, "integer"),
+    (Decimal, "number"),
+    (float, "number"),
+    (str, "string"),
+    (list, "array"),
+    (dict, "object"),
+]
+_RULES = {
+    "maxLength": "has more than {limit} characters",
+    "minLength": "has fewer than {limit} characters",
+    "maxItems": "has more than {limit} items",
+    "minItems": "has fewer than {limit} items",
+    "maxProperties": "has more than {limit} keys",
+    "minProperties": "has fewer than {limit} keys",
+    "maximum": "is greater than {limit}",
+    "minimum": "is less than {limit}",
+    "exclusiveMaximum": "is not less than {limit}",
+    "exclusiveMinimum": "is not greater than {limit}",
+    "multipleOf": "is not a multiple of {multiple_of}",
+    "enum": "is not one of {options}",
+    "const": "is not the one value allowed",
+    "pattern": "does not match the pattern {pattern}",
+    "format": "is not a valid {format}",
+    "uniqueItems": "holds the same item twice",
+}
+
+
+class BrokenContract(Exception):
+    """What stands as the contract of an event type is not a JSON Schema."""
 
 
 def problem_of(schema: Any) -> str:
@@ -33,65 +66,69 @@ def problem_of(schema: Any) -> str:
         return "A contract is a JSON object, a JSON Schema of the context."
     try:
         _validator(json.dumps(schema, sort_keys=True))
-    except (ValueError, jsonschema_rs.ValidationError) as error:
+    except BrokenContract as error:
         return f"This is not a valid JSON Schema (2020-12): {error}"
     return ""
 
 
 def faults_of(ctx: Any, schema: Mapping[str, Any]) -> list[Fault]:
-    """Return every way in which a context does not fit a contract, by pointer."""
+    """Return every way in which a context does not fit a contract, by pointer.
+
+    At most 50 of them; raises BrokenContract.
+    """
     validator = _validator(json.dumps(schema, sort_keys=True))
     faults: list[Fault] = []
-    for _, error in zip(range(_MAX_FAULTS), validator.iter_errors(ctx), strict=False):
+    for error in validator.iter_errors(ctx):
         faults += _faults(error)
-    return faults
+        if len(faults) >= _MAX_FAULTS:
+            break
+    return faults[:_MAX_FAULTS]
 
 
 @functools.lru_cache(maxsize=512)
 def _validator(schema: str) -> Any:
-    return jsonschema_rs.Draft202012Validator(json.loads(schema), validate_formats=True)
+    try:
+        return jsonschema_rs.Draft202012Validator(
+            json.loads(schema), validate_formats=True, offline=True
+        )
+    except ValueError as error:
+        raise BrokenContract(str(error).partition("\n")[0]) from None
 
 
 def _faults(error: Any) -> Iterator[Fault]:
-    pointer = "/ctx" + "".join(
-        f"/{str(step).replace('~', '~0').replace('/', '~1')}"
-        for step in error.instance_path
-    )
+    pointer = "/ctx" + "".join(f"/{escape(str(step))}" for step in error.instance_path)
+    name: str = error.kind.name
     rule: dict[str, Any] = error.kind.as_dict()
-    name = rule["name"]
     if name == "required":
-        place = f"{pointer}/{rule['property']}"
-        yield Fault(place, "missing_variable", f"{place} is required.")
+        place = f"{pointer}/{escape(rule['property'])}"
+        yield Fault(place, "missing_variable", f"{printable(place)} is required.")
     elif name in ("additionalProperties", "unevaluatedProperties"):
         for key in rule["unexpected"]:
-            place = printable(f"{pointer}/{key}")
-            yield Fault(place, "unknown_variable", f"{place} is not in the contract.")
+            yield _unknown(f"{pointer}/{escape(key)}")
+    elif name == "falseSchema":
+        yield _unknown(pointer)
     elif name == "type":
-        expected = " or ".join(_TYPE_NAMES.get(t, t) for t in rule["types"])
-        yield Fault(pointer, "wrong_type", f"{printable(pointer)} must be {expected}.")
+        yield Fault(pointer, "wrong_type", _wrong_type(pointer, rule, error.instance))
     else:
-        yield Fault(pointer, f"violates_{_snake(name)}", _rule(pointer, name, rule))
+        sentence = _RULES.get(name, f"breaks the rule {name}")
+        sentence = sentence.format_map({**rule, "options": _options(rule)})
+        place = printable(pointer)
+        yield Fault(pointer, f"violates_{_snake(name)}", f"{place} {sentence}.")
 
 
-def _rule(pointer: str, name: str, rule: Mapping[str, Any]) -> str:
-    limit = rule.get("limit", rule.get("value"))
-    sentences = {
-        "maxLength": f"has more than {limit} characters",
-        "minLength": f"has fewer than {limit} characters",
-        "maxItems": f"has more than {limit} items",
-        "minItems": f"has fewer than {limit} items",
-        "maximum": f"is greater than {limit}",
-        "minimum": f"is less than {limit}",
-        "exclusiveMaximum": f"is not less than {limit}",
-        "exclusiveMinimum": f"is not greater than {limit}",
-        "multipleOf": f"is not a multiple of {limit}",
-        "enum": f"is not one of {limit}",
-        "const": "is not the one value allowed",
-        "pattern": f"does not match the pattern {limit}",
-        "format": f"is not a valid {limit}",
-        "uniqueItems": "holds the same item twice",
-    }
-    return f"{printable(pointer)} {sentences.get(name, f'breaks the rule {name}')}."
+def _unknown(place: str) -> Fault:
+    sentence = f"{printable(place)} is not in the contract."
+    return Fault(place, "unknown_variable", sentence)
+
+
+def _wrong_type(pointer: str, rule: Mapping[str, Any], value: Any) -> str:
+    wanted = " or ".join(_TYPE_NAMES.get(name, name) for name in rule["types"])
+    given = next((name for kind, name in _PYTHON_TYPES if isinstance(value, kind)), "")
+    return f"{printable(pointer)} must be {wanted}, not {_TYPE_NAMES[given or 'null']}."
+
+
+def _options(rule: Mapping[str, Any]) -> str:
+    return ", ".join(json.dumps(option) for option in rule.get("options", ()))
 
 
 def _snake(name: str) -> str:

@@ -69,6 +69,16 @@ def rfc3339(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
+def internal_error() -> Refused:
+    """Return the answer to a request that failed by a fault of ours: no details."""
+    return Refused(
+        500,
+        "internal_error",
+        "This is our fault. It was logged under the request_id of this answer.",
+        retryable=True,
+    )
+
+
 def response(request: HttpRequest, refused: Refused) -> HttpResponse:
     """Return a refusal as application/problem+json."""
     title = refused.code.replace("_", " ").capitalize()

@@ -27,14 +27,16 @@ from pydantic_core import PydanticCustomError
 
 from events import addresses
 from events.problems import Fault, Refused
-from events.strict_json import printable
+from events.strict_json import escape, printable
 
 MAX_METADATA_KEYS = 20
 MAX_METADATA_KEY = 40
 MAX_METADATA_VALUE = 500
+_MAX_FAULTS = 50
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}\Z")
 _DATETIME = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|z|[+-]\d\d:\d\d)\Z"
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|z|[+-]\d\d:\d\d)\Z"
 )
 
 
@@ -197,6 +199,7 @@ _CODES = {
     "too_long": "too_long",
     "missing": "missing_field",
 }
+_NO_OBJECT = ("dict_type", "model_type", "model_attributes_type")
 _SENTENCES = {
     "string_type": "must be a string",
     "dict_type": "must be an object",
@@ -208,50 +211,57 @@ _SENTENCES = {
 
 
 def parse_event(body: dict[str, Any]) -> EventIn:
-    """Return a body as an event; raise Refused (422) with every fault."""
+    """Return a body as an event; raise Refused (422) with every fault, up to 50."""
     try:
         return EventIn.model_validate(body)
     except ValidationError as error:
-        faults = [_fault(item) for item in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        faults = [_fault(item) for item in found[:_MAX_FAULTS]]
     first = faults[0]
     raise Refused(422, first.code, first.message, errors=faults)
 
 
 def event_id(text: str) -> UUID | None:
     """Return the id in an address, or None if it is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    return UUID(text) if _UUID.match(text) else None
 
 
 def _fault(item: Any) -> Fault:
+    """Return what pydantic found as a fault of ours."""
     location = [str(step) for step in item["loc"]]
-    pointer = "".join(f"/{step}" for step in location)
+    pointer = "".join(f"/{escape(step)}" for step in location)
     kind: str = item["type"]
-    if location == ["recipient"] and (
-        kind == "missing" or _SENTENCES.get(kind) == "must be an object"
-    ):
-        return Fault(pointer, "recipient_required", "/recipient is required.")
-    if location[:1] == ["recipient"] and len(location) == 2 and kind == "string_type":
-        code = "recipient_required" if location[1] in ("email", "phone") else ""
-        if code:
-            return Fault(pointer, code, f"{pointer} must be one address, a string.")
+    if (missing := _no_recipient(location, kind)) is not None:
+        return Fault(pointer, "recipient_required", f"{pointer} {missing}.")
     code = _CODES.get(kind, kind)
-    place = printable(pointer) or "The event"
-    if code == "unknown_field":
-        return Fault(printable(pointer), code, f"{place} is no field{_hint(location)}.")
-    if kind == "literal_error":
-        return Fault(pointer, code, f"{place} must be {item['ctx']['expected']}.")
-    if code in ("too_long", "too_short") and "ctx" in item:
-        limit = item["ctx"].get("max_length", item["ctx"].get("min_length"))
-        word = "longer" if code == "too_long" else "shorter"
-        return Fault(pointer, code, f"{place} is {word} than {limit}.")
-    sentence = _SENTENCES.get(kind) or str(item["msg"])
+    sentence = _sentence(location, kind, item)
     if sentence.startswith("/"):
         pointer = sentence.split(" ")[0]
         return Fault(pointer, code, f"{sentence}.")
-    return Fault(pointer, code, f"{place} {sentence}.")
+    return Fault(pointer, code, f"{printable(pointer) or 'The event'} {sentence}.")
+
+
+def _no_recipient(location: list[str], kind: str) -> str | None:
+    """Return what is said of a recipient or an address that is not there at all."""
+    if location == ["recipient"] and kind in ("missing", *_NO_OBJECT):
+        return "is required, an object with at least one address"
+    if location in (["recipient", "email"], ["recipient", "phone"]):
+        return "must be one address, a string" if kind == "string_type" else None
+    return None
+
+
+def _sentence(location: list[str], kind: str, item: Any) -> str:
+    """Return what is wrong, to follow the place; or with a place of its own."""
+    limits = item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"is no field{_hint(location)}"
+    if kind == "literal_error":
+        return f"must be {limits['expected']}"
+    if kind in ("string_too_long", "too_long") and "max_length" in limits:
+        return f"is longer than {limits['max_length']}"
+    if kind in ("string_too_short", "too_short") and "min_length" in limits:
+        return f"is shorter than {limits['min_length']}"
+    return _SENTENCES.get(kind) or str(item["msg"])
 
 
 def _hint(location: list[str]) -> str:

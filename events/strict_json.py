@@ -8,12 +8,13 @@ NaN, huge numbers, lone surrogates, NUL, trailing data.
 from __future__ import annotations
 
 import codecs
+import itertools
 import json
 import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from events.problems import Fault, Refused
@@ -27,6 +28,7 @@ MAX_SAFE_INTEGER = 2**53 - 1
 _MAX_DIGITS = 40
 _MAX_EXPONENT = 308
 _MAX_FAULTS = 20
+_MAX_SHOWN = 200
 # The json module cannot write a Decimal; it is written as a string that nobody can
 # guess, and its quotes are taken off afterwards.
 _NONCE = secrets.token_hex(16)
@@ -91,7 +93,7 @@ def loads(body: bytes) -> dict[str, Any]:
         raise _refusal([Fault("", "too_deep", _sentence("", "too_deep"))]) from None
     if not isinstance(value, dict):
         raise Refused(400, "object_required", "The body must be one JSON object.")
-    faults = list(_some(_faults(value, "", 1, _Count())))
+    faults = list(itertools.islice(_faults(value, "", 1, _Count()), _MAX_FAULTS))
     if faults:
         raise _refusal(faults)
     return value
@@ -100,14 +102,18 @@ def loads(body: bytes) -> dict[str, Any]:
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """Return data as JSON text; a Decimal keeps the digits it came with."""
     text = json.dumps(value, ensure_ascii=False, default=_mark_decimal, indent=indent)
-    return _MARKED.sub(r"\1", text) if _NONCE in text else text
+    return _unmarked(text)
 
 
 def canonical(value: Any) -> bytes:
-    """Return the same bytes for the same data, whatever the order of its keys."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), default=str
-    ).encode()
+    """Return the same bytes for the same data, whatever the order of its keys.
+
+    A number is not the string of the same digits, and 10.1 is not 10.10.
+    """
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), default=_mark_decimal
+    )
+    return _unmarked(text).encode()
 
 
 def read(text: str | bytes | None) -> Any:
@@ -121,6 +127,10 @@ def _mark_decimal(value: Any) -> str:
         return f"{_NONCE}{value}"
     message = f"{type(value).__name__} is not plain data"
     raise TypeError(message)
+
+
+def _unmarked(text: str) -> str:
+    return _MARKED.sub(r"\1", text) if _NONCE in text else text
 
 
 class _Count:
@@ -158,8 +168,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _decimal(text: str) -> Decimal | _BadNumber:
     if len(text) > _MAX_DIGITS + 10:
         return _BadNumber("number_too_long")
-    number = Decimal(text)
-    if number and abs(number.adjusted()) > _MAX_EXPONENT:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return _BadNumber("number_out_of_range")
+    # Zero too: 0e99999 is a number, but none that the database stores.
+    if abs(number.adjusted()) > _MAX_EXPONENT:
         return _BadNumber("number_out_of_range")
     return number
 
@@ -197,14 +211,16 @@ def _object_faults(
     value: dict[str, Any], pointer: str, depth: int, count: _Count
 ) -> Iterator[Fault]:
     for key in getattr(value, "duplicates", ()):
-        place = f"{pointer}/{_escape(key)}"
+        place = f"{pointer}/{escape(key)}"
         yield Fault(place, "duplicate_key", _sentence(place, "duplicate_key"))
+    if count.keys > MAX_KEYS:
+        return
     count.keys += len(value)
     if count.keys > MAX_KEYS:
         yield Fault("", "too_many_keys", _sentence("", "too_many_keys"))
         return
     for key, item in value.items():
-        place = f"{pointer}/{_escape(key)}"
+        place = f"{pointer}/{escape(key)}"
         if not key or len(key) > MAX_KEY_LENGTH:
             yield Fault(pointer, "invalid_key", _sentence(pointer, "invalid_key"))
             continue
@@ -224,11 +240,6 @@ def _string_faults(value: str, pointer: str) -> Iterator[Fault]:
         yield Fault(pointer, code, _sentence(pointer, code))
 
 
-def _some(faults: Iterator[Fault]) -> Iterator[Fault]:
-    for _, fault in zip(range(_MAX_FAULTS), faults, strict=False):
-        yield fault
-
-
 def _refusal(faults: list[Fault]) -> Refused:
     first = next((f for f in faults if f.code in _SYNTAX), faults[0])
     status = 400 if first.code in _SYNTAX else 422
@@ -241,11 +252,16 @@ def _sentence(pointer: str, code: str) -> str:
 
 
 def printable(pointer: str) -> str:
-    """Return a pointer fit for an answer: ASCII, and short."""
-    return (
-        pointer.encode("ascii", "backslashreplace").decode().replace("\x00", "")[:200]
-    )
+    """Return a pointer fit for a sentence: short, and without invisible characters."""
+    return _shown(pointer)[:_MAX_SHOWN]
 
 
-def _escape(key: str) -> str:
-    return printable(key.replace("~", "~0").replace("/", "~1"))
+def escape(key: str) -> str:
+    """Return a key as one step of a JSON Pointer (RFC 6901), cut when it is long."""
+    return _shown(key[:_MAX_SHOWN]).replace("~", "~0").replace("/", "~1")
+
+
+def _shown(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)

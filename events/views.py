@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
-from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -21,7 +21,8 @@ from events.problems import Refused
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 256 * 1024
-_IDEMPOTENCY_KEY = re.compile(r'"?([\x21\x23-\x2b\x2d-\x7e]{1,255})"?\Z')
+_IDEMPOTENCY_KEY = re.compile(r'("?)([\x21\x23-\x2b\x2d-\x7e]{1,255})\1\Z')
+_KEY_IN_QUERY = re.compile(r"txk_[0-9A-Za-z]*")
 
 View = Callable[..., HttpResponse]
 
@@ -29,27 +30,33 @@ View = Callable[..., HttpResponse]
 def api_view(*methods: str) -> Callable[[View], View]:
     """Make a view one of the API: key, problem details, request id, no cookies.
 
-    The view is called with the `Caller` as its second argument.
+    The view is called with the `Caller` as its second argument. Whatever goes wrong is
+    answered as problem details; what nobody foresaw is logged under the request's id.
     """
+    allowed = (*methods, "HEAD") if "GET" in methods else methods
 
     def decorate(view: View) -> View:
         @csrf_exempt
         @functools.wraps(view)
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            # Cookies play no part: broken ones would be answered with new ones.
+            request.COOKIES.clear()
+            request.META.pop("CSRF_COOKIE_NEEDS_UPDATE", None)
             try:
-                if request.method not in methods:
-                    raise Refused(
-                        405,
-                        "method_not_allowed",
-                        f"This address takes {', '.join(methods)}.",
-                        headers={"Allow": ", ".join(methods)},
-                    )
-                answer = view(request, _caller(request), *args, **kwargs)
+                _check_line(request, allowed)
+                caller = api_keys.authenticate(
+                    request.headers.get("Authorization"),
+                    remote_address=request.META.get("REMOTE_ADDR", ""),
+                )
+                answer = view(request, caller, *args, **kwargs)
             except Refused as refused:
                 return problems.response(request, refused)
             except (OperationalError, InterfaceError):
                 logger.exception("the database did not answer")
                 return problems.response(request, _unavailable())
+            except Exception:
+                logger.exception("request %s failed", problems.request_id(request))
+                return problems.response(request, problems.internal_error())
             answer["X-Request-Id"] = problems.request_id(request)
             return answer
 
@@ -85,33 +92,31 @@ def post_event(request: HttpRequest, caller: Caller) -> HttpResponse:
     return JsonResponse(answer, status=202 if is_new else 200, headers=headers)
 
 
-def _caller(request: HttpRequest) -> Caller:
-    if "txk_" in request.META.get("QUERY_STRING", ""):
+def _check_line(request: HttpRequest, allowed: Sequence[str]) -> None:
+    """Refuse a request by its first line: method, address, query."""
+    if request.method not in allowed:
+        raise Refused(
+            405,
+            "method_not_allowed",
+            f"This address takes {', '.join(allowed)}.",
+            headers={"Allow": ", ".join(allowed)},
+        )
+    if "\x00" in request.path:
+        raise Refused(400, "bad_request", "The address holds the character NUL.")
+    query = request.META.get("QUERY_STRING", "")
+    found = _KEY_IN_QUERY.search(unquote(query)) if query else None
+    if found is not None:
+        logger.warning("an API key came in an address, replace it: %s_…", found[0])
         raise Refused(
             400,
             "key_in_url",
             "An API key in an address ends up in logs: send it in the header "
             "Authorization, and make a new one.",
         )
-    return api_keys.authenticate(
-        request.headers.get("Authorization"),
-        remote_address=request.META.get("REMOTE_ADDR", ""),
-    )
 
 
 def _body(request: HttpRequest) -> bytes:
-    content_type = request.content_type or ""
-    if content_type != "application/json":
-        raise Refused(
-            415, "json_required", "Send the header Content-Type: application/json."
-        )
-    charset = (request.content_params or {}).get("charset", "utf-8")
-    if charset.lower() not in ("utf-8", "utf8"):
-        raise Refused(415, "utf8_required", "JSON here is in UTF-8.")
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise Refused(
-            415, "encoding_not_supported", "Send the body without Content-Encoding."
-        )
+    _check_content(request)
     try:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:
@@ -119,12 +124,47 @@ def _body(request: HttpRequest) -> bytes:
     if length > MAX_BODY_BYTES:
         raise _too_large()
     try:
-        body = request.read(MAX_BODY_BYTES + 1)
-    except (RequestDataTooBig, OSError):
-        raise _too_large() from None
+        body = _read(request)
+    except OSError:
+        raise _incomplete() from None
     if len(body) > MAX_BODY_BYTES:
         raise _too_large()
+    if len(body) < length:
+        raise _incomplete()
     return body
+
+
+def _check_content(request: HttpRequest) -> None:
+    if request.content_type != "application/json":
+        raise Refused(
+            415, "json_required", "Send the header Content-Type: application/json."
+        )
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise Refused(415, "utf8_required", "JSON here is in UTF-8.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(
+            415, "encoding_not_supported", "Send the body without Content-Encoding."
+        )
+
+
+def _read(request: HttpRequest) -> bytes:
+    """Return the body, of one that is too long one byte more than the limit."""
+    if "Transfer-Encoding" not in request.headers:
+        return request.read(MAX_BODY_BYTES + 1)
+    # Django takes a body without Content-Length for an empty one; the server has
+    # taken the chunks apart, and its stream ends with the body.
+    stream = request.META["wsgi.input"]
+    parts: list[bytes] = []
+    missing = MAX_BODY_BYTES + 1
+    while missing and (part := stream.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+def _incomplete() -> Refused:
+    return Refused(400, "incomplete_body", "The body ended before its Content-Length.")
 
 
 def _too_large() -> Refused:
@@ -144,7 +184,7 @@ def _idempotency_key(request: HttpRequest) -> str:
             "invalid_idempotency_key",
             "Idempotency-Key takes 1 to 255 visible ASCII characters, without a comma.",
         )
-    return matched[1]
+    return matched[2]
 
 
 def _unavailable() -> Refused:

@@ -1,0 +1,176 @@
+"""The caller's keys: what makes a repeated request answer with the event of the first.
+
+An idempotency key belongs to a source, an external id to an event type. Both are kept
+with a fingerprint of the whole body, for as long as their event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from events import strict_json
+from events.models import IdentityKind
+from events.problems import Fault, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of the caller, in its scope: a type for external ids, else a source."""
+
+    kind: IdentityKind
+    scope_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What tells whether two requests are the same: who sent it, its keys, its data.
+
+    The keys stand in the order in which every request takes them.
+    """
+
+    source_id: int
+    keys: tuple[Key, ...]
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The event that an earlier request with the same key and data made."""
+
+    id: UUID
+    type: str
+    external_id: str
+    received_at: datetime
+    warnings: list[dict[str, str]]
+    kind: IdentityKind
+
+
+def request_of(
+    body: dict[str, Any],
+    *,
+    source_id: int,
+    type_id: int,
+    external_id: str,
+    idempotency_key: str,
+) -> Request:
+    """Return what tells this request from others."""
+    keys = []
+    if idempotency_key:
+        keys.append(Key(IdentityKind.IDEMPOTENCY_KEY, source_id, idempotency_key))
+    if external_id:
+        keys.append(Key(IdentityKind.EXTERNAL_ID, type_id, external_id))
+    fingerprint = hashlib.sha256(strict_json.canonical(body)).digest() if keys else b""
+    return Request(source_id=source_id, keys=tuple(keys), fingerprint=fingerprint)
+
+
+def take(request: Request, event_id: UUID) -> Key | None:
+    """Take the keys for an event; return one that another event has.
+
+    An insert into a key that another transaction holds waits for its end. What was
+    taken before is the caller's to roll back.
+    """
+    for key in request.keys:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO events_eventidentity
+                    (kind, scope_id, key, event_id, source_id, fingerprint)
+                VALUES (%s, %s, %s, %s, %s, %s)
+                ON CONFLICT (kind, scope_id, key) DO NOTHING
+                """,
+                [
+                    key.kind.value,
+                    key.scope_id,
+                    key.text,
+                    event_id,
+                    request.source_id,
+                    request.fingerprint,
+                ],
+            )
+            if cursor.rowcount == 0:
+                return key
+    return None
+
+
+def earlier(request: Request, keys: Sequence[Key] | None = None) -> Earlier | None:
+    """Return the event that has one of a request's keys, all of them unless given.
+
+    Raises Refused (409) when that event's data are others, or another source's.
+    """
+    for key in request.keys if keys is None else keys:
+        found = _find(key, request)
+        if found is not None:
+            return found
+    return None
+
+
+def _find(key: Key, request: Request) -> Earlier | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT i.event_id, i.source_id, i.fingerprint, t.name, e.external_id,
+                   e.received_at, c.warnings
+            FROM events_eventidentity i
+            LEFT JOIN events_event e ON e.id = i.event_id
+            LEFT JOIN events_eventtype t ON t.id = e.type_id
+            LEFT JOIN events_eventcontext c ON c.event_id = i.event_id
+            WHERE i.kind = %s AND i.scope_id = %s AND i.key = %s
+            """,
+            [key.kind.value, key.scope_id, key.text],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    event_id, source_id, fingerprint, name, external_id, received_at, warnings = row
+    if received_at is None:
+        _forget(key, event_id)
+        return None
+    is_own = source_id == request.source_id
+    if not is_own or bytes(fingerprint) != request.fingerprint:
+        raise _conflict(key, event_id if is_own else None)
+    return Earlier(
+        id=event_id,
+        type=name,
+        external_id=external_id,
+        received_at=received_at,
+        warnings=strict_json.read(warnings) or [],
+        kind=key.kind,
+    )
+
+
+def _forget(key: Key, event_id: UUID) -> None:
+    """Free a key whose event was purged.
+
+    An event and its keys are committed at once: a key that is seen without its event
+    is an old one, never one on its way in.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM events_eventidentity
+            WHERE kind = %s AND scope_id = %s AND key = %s AND event_id = %s
+            """,
+            [key.kind.value, key.scope_id, key.text, event_id],
+        )
+
+
+def _conflict(key: Key, first: UUID | None) -> Refused:
+    extra = {"event_id": str(first)} if first else {}
+    if key.kind == IdentityKind.IDEMPOTENCY_KEY:
+        return Refused(
+            409,
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for another body.",
+            extra=extra,
+        )
+    detail = "An event of this type has this external_id and other data."
+    fault = Fault("/external_id", "external_id_conflict", detail)
+    return Refused(409, "external_id_conflict", detail, errors=[fault], extra=extra)
