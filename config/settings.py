@@ -131,6 +131,9 @@ RQ_QUEUES = {
     for lane in ("critical", "normal", "bulk")
 }
 
+# Enqueue at once: events.doorbell itself waits for the commit, and survives a failure.
+RQ = {"COMMIT_MODE": "auto"}
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

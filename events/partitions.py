@@ -141,7 +141,7 @@ def ensure(
             if _attach(parent, name, start, end, storage, using):
                 made.append(name)
     if made:
-        logger.info("partitions made: %s", ", ".join(made))
+        logger.info("%d partitions made, the last is %s", len(made), made[-1])
     return made
 
 

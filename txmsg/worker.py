@@ -10,8 +10,9 @@ import hashlib
 import logging
 import os
 import platform
+import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -19,6 +20,7 @@ import django_rq
 from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
+from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
@@ -37,8 +39,22 @@ BEAT_SECONDS = 2
 _PATIENCE = {"socket_connect_timeout": 5, "socket_timeout": None}
 
 
+class Doorbell(Job):
+    """A job that runs nothing but a drain, whatever somebody wrote into Redis."""
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """Return the function to run; raise PermissionError for any but a drain."""
+        if self.func_name != doorbell.DRAIN:
+            message = f"a job named {self.func_name} is no doorbell of ours"
+            raise PermissionError(message)
+        return jobs.drain
+
+
 class LaneWorker(SimpleWorker):
     """RQ's worker in one process; a stop also ends the drain between two waves."""
+
+    job_class = Doorbell
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop claiming, finish the wave, hand back the rest, and leave."""
@@ -67,13 +83,16 @@ def run(name: str, lanes: Sequence[str]) -> None:
     installation: whoever starts a worker of a name sees to it that there is only one.
     """
     place = f"{platform.node()}:{_installation()}:{name}:"
-    jobs.here = jobs.Place(owner=f"{place}{os.getpid()}", lanes=list(lanes))
+    # A process number alone comes again when a container starts anew.
+    life = f"{os.getpid()}-{secrets.token_hex(4)}"
+    jobs.here = jobs.Place(owner=f"{place}{life}", lanes=list(lanes))
     ended = work.end_leases_of(place, but=jobs.here.owner)
     if ended:
         logger.warning("%s: took over %d rows of a dead predecessor", name, ended)
     redis = Redis.from_url(settings.REDIS_URL, **_PATIENCE)
     queues = [
-        Queue(lane, connection=redis, serializer=JSONSerializer) for lane in lanes
+        Queue(lane, connection=redis, serializer=JSONSerializer, job_class=Doorbell)
+        for lane in lanes
     ]
     beating = threading.Event()
     thread = threading.Thread(target=_beat, args=(name, lanes, beating), daemon=True)
@@ -84,9 +103,10 @@ def run(name: str, lanes: Sequence[str]) -> None:
         doorbell.ring(lane)
     worker = LaneWorker(
         queues,
-        name=f"{name}-{platform.node()}-{os.getpid()}",
+        name=f"{name}-{platform.node()}-{life}",
         connection=redis,
         serializer=JSONSerializer,
+        job_class=Doorbell,
         log_job_description=False,
     )
     try:
