@@ -33,6 +33,8 @@ from templates_app.rendering import RenderError, compile_content
 from templates_app.rendering.content import Content
 
 WAKE_BATCH = 1000
+# Longer than any claim takes from reading what is live to its commit.
+OPENED_LATELY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,23 +263,35 @@ def sendable(version_ids: Iterable[int]) -> set[int]:
 def wake_parked() -> int:
     """Wake rows that were parked although their message is live; return how many.
 
-    A claim that read the state before a publish parks rows after it: without this
-    they would sleep until they expire.
+    A claim that read the state just before a publish parks rows just after it: without
+    this they would sleep until they expire. Only messages opened within the last
+    minute are looked at: rows that a live message cannot reach would else be woken in
+    vain, again and again.
     """
-    live = live_versions()
     woken = 0
-    for type_id, channel in work.parked_types():
-        for (live_type, live_channel), version in live.items():
-            if live_type != type_id or version.is_paused:
-                continue
-            if channel in ("", live_channel):
-                woken += work.wake(
-                    type_id,
-                    channel=live_channel,
-                    stages=[Stage.PAUSED, Stage.NOT_COVERED],
-                    limit=WAKE_BATCH,
-                )
+    for type_id, channel in work.with_parked(_opened_lately()):
+        woken += work.wake(
+            type_id,
+            channel=channel,
+            stages=[Stage.PAUSED, Stage.NOT_COVERED],
+            limit=WAKE_BATCH,
+        )
     return woken
+
+
+def _opened_lately() -> list[RouteKey]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT m.event_type_id, m.channel
+            FROM templates_app_publicationlog l
+            JOIN templates_app_message m ON m.id = l.message_id
+            WHERE l.at > clock_timestamp() - make_interval(secs => %s)
+              AND l.action IN ('published', 'resumed') AND m.status = 'published'
+            """,
+            [OPENED_LATELY_SECONDS],
+        )
+        return list(cursor.fetchall())
 
 
 def _properties(message: Message) -> dict[str, str]:

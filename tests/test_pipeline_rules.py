@@ -514,6 +514,15 @@ def test_a_row_parked_across_a_publish_does_not_sleep_until_it_expires(
     assert statuses() == {"sent": 1}
 
 
+def test_a_row_that_no_live_message_reaches_is_not_woken_for_ever(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(version)
+    work.claim("normal", owner="late", limit=10, lease_seconds=60, live={})
+    monkeypatch.setattr(publishing, "OPENED_LATELY_SECONDS", 0)
+    assert publishing.wake_parked() == 0
+
+
 def django_on_commit() -> Any:
     from django.test import TestCase
 

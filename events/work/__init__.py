@@ -28,10 +28,10 @@ from events.work.leases import (
     mark,
     next_lease_no,
     park,
-    parked_types,
     postpone,
     renew,
     wake,
+    with_parked,
 )
 from events.work.operating import NewRow, Taken, add, take_over, wake_held
 
@@ -54,10 +54,10 @@ __all__ = [
     "mark",
     "next_lease_no",
     "park",
-    "parked_types",
     "postpone",
     "renew",
     "take_over",
     "wake",
     "wake_held",
+    "with_parked",
 ]

@@ -6,11 +6,13 @@ are locked in the order of their ids, so that these statements cannot deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+
+from events.routing import RouteKey
 
 # The inner half of recording's statement: a row leaves Work as its delivery is written.
 FINISH = """
@@ -250,13 +252,22 @@ def due_lanes() -> dict[str, float]:
         return dict(cursor.fetchall())
 
 
-def parked_types() -> list[tuple[int, str]]:
-    """Return types (and channels, if routed) with paused or not covered rows."""
+def with_parked(routes: Iterable[RouteKey]) -> list[RouteKey]:
+    """Return which of these types and channels have paused or not covered rows.
+
+    Probes the index of parked rows for each; a large backlog of others costs nothing.
+    """
+    wanted = list(routes)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT type_id, channel FROM events_work
-            WHERE stage IN ('paused', 'not_covered')
-            """
+            SELECT r.type_id, r.channel
+            FROM unnest(%s::bigint[], %s::text[]) AS r(type_id, channel)
+            WHERE EXISTS (
+                SELECT FROM events_work w
+                WHERE w.type_id = r.type_id AND w.channel IN ('', r.channel)
+                  AND w.stage IN ('paused', 'not_covered'))
+            """,
+            [[route[0] for route in wanted], [route[1] for route in wanted]],
         )
         return list(cursor.fetchall())
