@@ -13,7 +13,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
-from txmsg.embedded import Home
+from txmsg.embedded import Home, inbox_url
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -98,6 +98,8 @@ WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Ours before unfold's: some of its pieces are written anew there.
+        "DIRS": [BASE_DIR / "txmsg" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -191,7 +193,7 @@ UNFOLD = {
 }
 
 # Sending. Without EMAIL_URL, mail goes to the inbox that `up` runs.
-EMAIL_URL = env.str("EMAIL_URL", default="") or _home.inbox_url()
+EMAIL_URL = env.str("EMAIL_URL", default="") or inbox_url(_home)
 DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", default="txmsg <no-reply@txmsg.example>"
 )
@@ -213,10 +215,18 @@ LOGGING = {
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
     },
+    "filters": {
+        "not_said_by_us": {"()": "txmsg.log_filters.NotSaidByUs"},
+        "one_line_warning": {"()": "txmsg.log_filters.OneLineWarning"},
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"level": env.str("TXMSG_LOG_LEVEL", default="INFO")}
-        for name in ("txmsg", "events", "history", "templates_app")
+        **{
+            name: {"level": env.str("TXMSG_LOG_LEVEL", default="INFO")}
+            for name in ("txmsg", "events", "history", "templates_app")
+        },
+        "django.request": {"filters": ["not_said_by_us"]},
+        "django.security.DisallowedHost": {"filters": ["one_line_warning"]},
     },
 }

@@ -1,7 +1,7 @@
 """Every address of the product."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.generic import RedirectView
 
 from events import views
@@ -13,6 +13,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", api.readyz),
     path("api/v1/events", views.post_event),
     path("api/v1/events/<str:text>", api.get_event),
+    # Django's page of one app: the start page lists what there is by what it is for.
+    re_path(
+        r"^admin/(?:auth|django_rq|events|history|templates_app|txmsg)/$",
+        RedirectView.as_view(pattern_name="admin:index"),
+    ),
     path("admin/", admin.site.urls),
 ]
 

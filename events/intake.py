@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -222,14 +222,14 @@ def _check(
         wished=event.channel or "",
         recipient=event.recipient.model_dump(exclude_none=True),
     )
-    if not routes:
-        faults.append(_no_address(event, event_type))
+    covered = [r for r in routes if r.channel in event_type.live_channels]
+    if not covered and (fault := _no_address(event, event_type, routes)):
+        faults.append(fault)
     if faults:
         detail = faults[0].message
         if len(faults) > 1:
             detail += f" {len(faults) - 1} more: see errors."
         raise Refused(422, faults[0].code, detail, errors=faults)
-    covered = [r for r in routes if r.channel in event_type.live_channels]
     if not covered:
         warnings.append(_not_covered(event_type))
     return _Checked(
@@ -318,13 +318,24 @@ def _check_times(
     return faults, warnings
 
 
-def _no_address(event: EventIn, event_type: EventType) -> Fault:
-    channels = [event.channel] if event.channel else event_type.channel_order
-    places = [f"/recipient/{_FIELD_OF[channel]}" for channel in channels]
+def _no_address(
+    event: EventIn, event_type: EventType, routes: Sequence[Route]
+) -> Fault | None:
+    """Return the fault of an event without an address where a message is published.
+
+    None when nothing is published where it wishes to go, or anywhere: that is not the
+    caller's to mend.
+    """
+    order = [event.channel] if event.channel else event_type.channel_order
+    live = [channel for channel in order if channel in event_type.live_channels]
+    if routes and not live:
+        return None
+    places = [f"/recipient/{_FIELD_OF[channel]}" for channel in live or order]
+    why = "; no message is published on the channels of its addresses" if routes else ""
     return Fault(
         places[0] if places else "/recipient",
         "recipient_required",
-        f"{' or '.join(places) or 'A channel'} is needed to send this event.",
+        f"{' or '.join(places) or 'A channel'} is needed to send this event{why}.",
     )
 
 

@@ -6,6 +6,7 @@ A message names the field and the limit, never the value that was sent.
 from __future__ import annotations
 
 import http
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+
+logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -79,8 +82,18 @@ def internal_error() -> Refused:
     )
 
 
+def json_line(body: Mapping[str, Any], **fields: Any) -> HttpResponse:
+    """Return an answer in JSON that ends its line, for those who read it with curl."""
+    answer = JsonResponse(body, **fields)
+    answer.content += b"\n"
+    return answer
+
+
 def response(request: HttpRequest, refused: Refused) -> HttpResponse:
-    """Return a refusal as application/problem+json."""
+    """Return a refusal as application/problem+json; log it, without what was sent."""
+    logger.info(
+        "refused: %d %s, request %s", refused.status, refused.code, request_id(request)
+    )
     title = refused.code.replace("_", " ").capitalize()
     body = {
         "type": f"urn:txmsg:problem:{refused.code}",
@@ -93,7 +106,7 @@ def response(request: HttpRequest, refused: Refused) -> HttpResponse:
         "errors": [asdict(fault) for fault in refused.errors],
         **refused.extra,
     }
-    return JsonResponse(
+    return json_line(
         body,
         status=refused.status,
         content_type=CONTENT_TYPE,

@@ -269,4 +269,7 @@ def _hint(location: list[str]) -> str:
     if location[0] == "recipient" and len(location) > 1:
         model = PushDevice if location[1] == "push" else Recipient
     near = difflib.get_close_matches(location[-1], model.model_fields, n=1)
-    return f"; did you mean {near[0]}" if near else ""
+    if near:
+        return f"; did you mean {near[0]}"
+    known = f"; the fields are {', '.join(model.model_fields)}"
+    return f"{known}; your own data go into ctx" if model is EventIn else known

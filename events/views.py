@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from events import api_keys, intake, problems, strict_json
@@ -89,7 +89,7 @@ def post_event(request: HttpRequest, caller: Caller) -> HttpResponse:
     if accepted.is_replay:
         headers["Idempotent-Replayed"] = "true"
     is_new = not (accepted.is_duplicate or accepted.is_replay)
-    return JsonResponse(answer, status=202 if is_new else 200, headers=headers)
+    return problems.json_line(answer, status=202 if is_new else 200, headers=headers)
 
 
 def _check_line(request: HttpRequest, allowed: Sequence[str]) -> None:

@@ -459,7 +459,7 @@ def test_near_names_are_only_those_that_the_source_may_post(door: Door) -> None:
 
 
 def test_row_50_a_type_without_a_message_refuses_or_stores(door: Door) -> None:
-    EventType.objects.update(live_channels=["sms"])
+    EventType.objects.update(live_channels=[])
     problem = assert_refused(door.post(), 409, "not_published")
     assert problem["retryable"] is True
     EventType.objects.update(when_uncovered="store")
@@ -469,6 +469,30 @@ def test_row_50_a_type_without_a_message_refuses_or_stores(door: Door) -> None:
     assert door.get(answer.json()["id"]).json()["status"] == "not_covered"
     replay = door.post(headers={"Idempotency-Key": "k"})
     assert (replay.status_code, replay.json()) == (200, answer.json())
+
+
+@pytest.mark.parametrize("when_uncovered", ["reject", "store"])
+def test_an_event_without_the_address_that_its_messages_need_is_the_callers_fault(
+    door: Door, when_uncovered: str
+) -> None:
+    """It would never go out: neither a retry nor waiting helps."""
+    EventType.objects.update(live_channels=["email"], when_uncovered=when_uncovered)
+    body = door.body(recipient={"phone": "+33612345678"})
+    problem = assert_refused(
+        door.post(body), 422, "recipient_required", "/recipient/email"
+    )
+    assert problem["retryable"] is False
+
+
+@pytest.mark.parametrize("live", [[], ["email"]])
+def test_a_wished_channel_without_a_message_is_not_published(
+    door: Door, live: list[str]
+) -> None:
+    EventType.objects.update(live_channels=live)
+    body = door.body(recipient={"phone": "+33612345678"}, channel="sms")
+    assert assert_refused(door.post(body), 409, "not_published")["retryable"] is True
+    EventType.objects.update(when_uncovered="store")
+    assert door.post(body).json()["status"] == "not_covered"
 
 
 FAULTS: list[Any] = [

@@ -20,15 +20,18 @@ import psycopg
 import pytest
 
 from txmsg.embedded import (
+    UP,
     EmbeddedError,
     Home,
     Lock,
     Postgres,
     Valkey,
     attached,
+    inbox_url,
     processes,
     start,
     stop,
+    up_runs,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,6 +118,7 @@ def valkey(home: Home) -> Iterator[Valkey]:
 
 def test_home_touches_nothing_until_it_is_made(home: Home) -> None:
     assert home.inbox_url() == ""
+    assert inbox_url(home) == ""
     assert home.redis_url.startswith("unix:///")
     assert not home.path.exists()
 
@@ -284,3 +288,34 @@ def test_a_child_of_the_owner_starts_nothing(
 
     with attached(home, [Valkey(home)]):
         assert not home.path.exists()
+
+
+def test_the_inbox_of_up_is_believed_as_long_as_up_has_the_folder(home: Home) -> None:
+    home.make()
+    home.inbox_url_path.write_text("smtp://127.0.0.1:1\n")
+    lock = Lock(home.lock_path)
+    assert lock.take()
+
+    lock.sign("manage.py doctor")
+    assert (up_runs(home), inbox_url(home)) == (False, "")
+    lock.sign(UP)
+    assert (up_runs(home), inbox_url(home)) == (True, "smtp://127.0.0.1:1")
+
+    # As a kill leaves it: the lock is free, its signature still there.
+    lock.give_back()
+    assert lock.holder().startswith("up (process ")
+    assert (up_runs(home), inbox_url(home)) == (False, "")
+
+
+def test_a_command_that_owns_the_folder_leaves_nothing_of_itself_or_a_dead_up(
+    home: Home,
+) -> None:
+    home.make()
+    home.lock_path.write_text("up (process 1)")
+    home.inbox_url_path.write_text("smtp://127.0.0.1:1\n")
+
+    with attached(home, [Valkey(home)]):
+        assert home.lock_path.read_text().endswith(f"(process {os.getpid()})")
+        assert not home.inbox_url_path.exists()
+
+    assert home.lock_path.read_text() == ""

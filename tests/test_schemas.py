@@ -118,6 +118,18 @@ def test_an_unknown_field_is_refused_with_the_near_one() -> None:
     push = refused(recipient={"push": [device]})
     assert push.errors[0].pointer == "/recipient/push/0/tokn"
     assert "did you mean token" in push.detail
+
+
+def test_an_unknown_field_that_is_near_to_none_is_answered_with_those_there_are() -> (
+    None
+):
+    detail = refused(zzz=1).detail
+    assert "the fields are type, recipient, ctx, external_id" in detail
+    assert "your own data go into ctx" in detail
+    inner = refused(recipient={"email": "a@example.com", "zzz": 1}).detail
+    assert inner.endswith(
+        "the fields are email, phone, push, name, language, timezone."
+    )
     assert "did you mean" not in refused(zzz=1).detail
 
 

@@ -201,6 +201,18 @@ def test_output_goes_to_a_file_of_each_child_when_asked_for(
     assert said[0].endswith("its last words: hello")
 
 
+@pytest.mark.parametrize("end", ["kill -9 $$", "exit 0"])
+def test_words_before_an_end_that_was_no_error_are_not_repeated(
+    home: Home, said: list[str], end: str
+) -> None:
+    """They are about something else."""
+    with Supervisor(home, say=said.append, log_to_files=True) as owner:
+        owner.start_children([ChildSpec("one", ["sh", "-c", f"echo hello; {end}"])])
+        assert owner.run_until(lambda: bool(said), longest=2)
+
+    assert said[0].endswith("starting it again now")
+
+
 def test_another_thread_may_ask_for_the_end(supervisor: Supervisor) -> None:
     threading.Timer(0.05, supervisor.request_stop).start()
 
@@ -239,6 +251,15 @@ def test_a_port_in_use_is_said_before_anything_starts(
         ):
             pytest.fail("started on a port in use")
     assert said == []
+
+
+@pytest.mark.parametrize("port", [0, -1, 65_536])
+def test_a_port_that_cannot_be_is_refused(said: list[str], port: int) -> None:
+    with (
+        pytest.raises(EmbeddedError, match="--port takes 1 to 65535"),
+        running(Installation(port=port), say=said.append),
+    ):
+        pytest.fail("started")
 
 
 def test_every_process_of_ours_is_named_in_its_command_line() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from events.api_keys import Caller
 from events.models import Scope
-from events.problems import Refused
+from events.problems import Refused, json_line
 from events.schemas import event_id
 from events.views import api_view
 from txmsg import health, tracing
@@ -25,7 +25,7 @@ def get_event(_request: HttpRequest, caller: Caller, text: str) -> HttpResponse:
         found = tracing.trace(wanted, source_id=caller.source_id)
     if found is None:
         raise Refused(404, "not_found", "There is no event of this id.")
-    return JsonResponse(found)
+    return json_line(found)
 
 
 @require_safe
@@ -42,4 +42,4 @@ def readyz(_request: HttpRequest) -> HttpResponse:
         "status": "unready" if problems else "ready",
         "missing": {finding.name: finding.problem for finding in problems},
     }
-    return JsonResponse(body, status=503 if problems else 200)
+    return json_line(body, status=503 if problems else 200)

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection
+from django.utils.module_loading import import_string
 from redis.exceptions import RedisError
 
 from events import partitions, work
 from events.models import ApiKey, Stage, Work
 from templates_app.models import Message, MessageStatus
 from txmsg import health, worker
+from txmsg.channels.capture import CaptureChannel
 from txmsg.channels.server import Security, Server, dial
-from txmsg.embedded import Home, Lock
+from txmsg.embedded import Home, up_runs
 
 LEAST_POSTGRES = 160_000
 CLOCK_SECONDS = 2.0
@@ -54,8 +56,8 @@ def examine() -> Iterator[Line]:
         ("database", _database),
         ("schema", _schema),
         ("queue", _queue),
-        ("email", _email),
         ("processes", _processes),
+        ("email", _email),
         ("waiting", _waiting),
         ("content", _content),
         ("access", _access),
@@ -143,6 +145,13 @@ def _queue() -> Iterator[Line]:
 
 
 def _email() -> Iterator[Line]:
+    if not settings.EMAIL_URL and _lacks_up():
+        yield Line(
+            Level.WARNING,
+            "email",
+            "no EMAIL_URL: mail goes to the inbox of `manage.py up`, once that runs",
+        )
+        return
     if not settings.EMAIL_URL:
         yield Line(
             Level.PROBLEM,
@@ -172,15 +181,18 @@ def _email() -> Iterator[Line]:
         yield Line(Level.OK, "email", f"{where} takes connections")
 
 
+def _lacks_up() -> bool:
+    """Say whether `up` is needed here, and does not run."""
+    return settings.TXMSG_EMBEDDED_DATABASE and not up_runs(Home(settings.TXMSG_HOME))
+
+
 def _processes() -> Iterator[Line]:
-    lock = Lock(Home(settings.TXMSG_HOME).lock_path)
-    try:
-        holder = lock.holder()
-    finally:
-        lock.close()
-    if settings.TXMSG_EMBEDDED_DATABASE and not holder.startswith("up"):
+    if _lacks_up():
+        inbox = ", and its inbox is down" if settings.TXMSG_EMBEDDED_INBOX else ""
         yield Line(
-            Level.WARNING, "processes", "`manage.py up` is not running: nothing is sent"
+            Level.PROBLEM,
+            "processes",
+            f"`manage.py up` is not running: nothing is sent{inbox}",
         )
         return
     bad = [
@@ -221,6 +233,19 @@ def _content() -> Iterator[Line]:
             "content",
             "no message is published: make one in the admin, or run load_demo",
         )
+    for channel, path in sorted(settings.TXMSG_CHANNELS.items()):
+        if not issubclass(import_string(path), CaptureChannel):
+            continue
+        kept = Message.objects.filter(
+            status=MessageStatus.PUBLISHED, channel=channel
+        ).count()
+        if kept:
+            yield Line(
+                Level.WARNING,
+                "content",
+                f"{kept} published on {channel}, which has no provider: kept in the "
+                "Inbox, not sent (TXMSG_CHANNELS)",
+            )
 
 
 def _access() -> Iterator[Line]:

@@ -8,16 +8,20 @@ it is the standard library alone (psycopg is imported when a server is first ask
 from txmsg.embedded.home import EmbeddedError, Home
 from txmsg.embedded.ownership import (
     OWNED_BY_PARENT,
+    UP,
     Lock,
     attached,
     child_environment,
+    inbox_url,
     is_child_of_owner,
+    up_runs,
 )
 from txmsg.embedded.processes import spawn
 from txmsg.embedded.servers import Postgres, Server, Valkey, launch, start, stop
 
 __all__ = [
     "OWNED_BY_PARENT",
+    "UP",
     "EmbeddedError",
     "Home",
     "Lock",
@@ -26,9 +30,11 @@ __all__ = [
     "Valkey",
     "attached",
     "child_environment",
+    "inbox_url",
     "is_child_of_owner",
     "launch",
     "spawn",
     "start",
     "stop",
+    "up_runs",
 ]

@@ -126,7 +126,10 @@ class Home:
         return self.run / "inbox.url"
 
     def inbox_url(self) -> str:
-        """Return where the inbox of a running `up` takes mail, "" when none does."""
+        """Return where the inbox of the last `up` took mail, "" when it has ended.
+
+        One that was killed has not taken its address away.
+        """
         try:
             return self.inbox_url_path.read_text(encoding="ascii").strip()
         except FileNotFoundError:

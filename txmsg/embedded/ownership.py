@@ -22,6 +22,8 @@ from txmsg.embedded.servers import START_SECONDS, Server, start, stop
 # Names the data folder whose owner is the process that started this one. Such a child
 # uses the services and never starts any.
 OWNED_BY_PARENT = "TXMSG_OWNED_BY_PARENT"
+# How `up` signs the lock.
+UP = "up"
 _POLL_SECONDS = 0.05
 _SAY_AFTER_SECONDS = 1.0
 
@@ -49,6 +51,7 @@ class Lock:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Python closes it in children: a child must not keep a dead owner's lock.
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._is_signed = False
 
     def take(self, *, shared: bool = False, wait: float = 0) -> bool:
         """Take the lock within `wait` seconds; say whether it is ours now."""
@@ -66,9 +69,13 @@ class Lock:
         """Write into the file, for people, which process has the lock."""
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{role} (process {os.getpid()})".encode(), 0)
+        self._is_signed = True
 
     def holder(self) -> str:
-        """Return who signed last, "" when nobody did."""
+        """Return who signed last, "" when nobody did or the signer has closed it.
+
+        A signer that was killed still stands there: see `up_runs`.
+        """
         return os.pread(self._descriptor, 200, 0).decode("utf-8", "replace")
 
     def give_back(self) -> None:
@@ -76,8 +83,31 @@ class Lock:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Unlock and close."""
+        """Take our signature away, unlock and close."""
+        if self._is_signed:
+            os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
+
+
+def up_runs(home: Home) -> bool:
+    """Say whether `up` owns the folder now, whatever a dead one has left there."""
+    if not home.lock_path.exists():
+        return False
+    lock = Lock(home.lock_path)
+    try:
+        # Shared, so that two who ask at once do not take each other for the owner.
+        return not lock.take(shared=True) and lock.holder().startswith(UP)
+    finally:
+        lock.close()
+
+
+def inbox_url(home: Home) -> str:
+    """Return where the inbox of a running `up` takes mail, "" when none does.
+
+    A killed `up` leaves the address of an inbox that listens no more.
+    """
+    url = home.inbox_url()
+    return url if url and up_runs(home) else ""
 
 
 @contextlib.contextmanager
@@ -99,12 +129,20 @@ def attached(
         users = Lock(home.users_lock_path)
         stack.callback(users.close)
         if _become_owner_or_join(own, users, servers, wait=wait):
-            own.sign("another command")
+            own.sign(_own_name())
+            home.inbox_url_path.unlink(missing_ok=True)
             for server in servers:
                 process = start(server)
                 stack.callback(_uninterrupted, _stopper(server, process))
             stack.callback(_wait_for_users, users)
         yield
+
+
+def _own_name() -> str:
+    """Return this command's name, for whoever has to wait for it."""
+    program, *words = sys.argv or [""]
+    is_ours = Path(program).name == "manage.py" and words
+    return f"manage.py {words[0]}" if is_ours else "another command"
 
 
 def _become_owner_or_join(

@@ -135,6 +135,9 @@ def _web_command(installation: Installation) -> list[str]:
 
 def _check_port(installation: Installation) -> None:
     """Refuse a port that is in use: granian would share it with the other server."""
+    if not 0 < installation.port < 65_536:
+        message = f"there is no port {installation.port}: --port takes 1 to 65535."
+        raise EmbeddedError(message)
     where = (installation.host, installation.port)
     family = socket.AF_INET6 if ":" in installation.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

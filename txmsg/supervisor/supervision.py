@@ -144,7 +144,7 @@ class Supervisor:
             if not lock.take(wait=OWNER_WAIT_SECONDS):
                 message = f"{holder} still uses {self._home.path}: end it first."
                 raise EmbeddedError(message)
-        lock.sign("up")
+        lock.sign(embedded.UP)
         # A dead owner's inbox listens no more.
         self._home.inbox_url_path.unlink(missing_ok=True)
 
@@ -280,7 +280,9 @@ class Supervisor:
         self._postpone(watched, killed=process.returncode == -signal.SIGKILL)
         wait = watched.due_at - time.monotonic()
         when = f"in {wait:.0f} s" if wait >= 1 else "now"
-        last = processes.tail(watched.log_path, lines=1) if watched.log_path else ""
+        # Of one that was ended from outside, the last line is about something else.
+        path = watched.log_path if process.returncode > 0 else None
+        last = processes.tail(path, lines=1) if path else ""
         self._say(
             f"{watched.name} ended ({_how(process.returncode)}); starting it again "
             f"{when}" + (f"; its last words: {last}" if last else "")

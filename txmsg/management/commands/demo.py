@@ -15,6 +15,7 @@ from txmsg.demo import loading
 from txmsg.demo.run import Result, run
 from txmsg.embedded import EmbeddedError
 from txmsg.management.commands.up import add_installation_arguments
+from txmsg.management.options import stamped
 from txmsg.supervisor import Installation, Supervisor, running
 
 USER = "admin"
@@ -104,9 +105,11 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(cells).rstrip())
 
     def _print_invitation(self, installation: Installation, password: str) -> None:
-        self._say(f"open {installation.url}/admin/  (Ctrl-C ends everything)")
+        lines = [f"open {installation.url}/admin/  (Ctrl-C ends everything)"]
         if password:
-            self._say(f"log in as {USER} with the password {password}")
+            lines.append(f"log in as {USER} with the password {password}")
+        for line in lines:
+            self.stdout.write(f"txmsg: {line}")
 
     def _print_summary(self, result: Result) -> None:
         self.stdout.write(
@@ -116,7 +119,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _say(self, line: str) -> None:
-        self.stdout.write(f"txmsg: {line}")
+        self.stdout.write(stamped(line))
         self.stdout.flush()
 
 

@@ -32,7 +32,7 @@ class Command(BaseCommand):
                 sock = socket.socket(fileno=options["fd"])
             else:
                 sock = socket.create_server(("127.0.0.1", options["port"]))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise CommandError(f"The inbox cannot listen: {error}") from error
         with sock:
             inbox.serve(sock, inbox.store_mails)

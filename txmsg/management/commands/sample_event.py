@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events import ids
+from events import addresses, ids
 from events.models import EventType
 from txmsg.demo import events, loading
 
@@ -23,6 +23,12 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run."""
         name, to = options["type"], options["to"]
+        if to is not None:
+            try:
+                addresses.email(to)
+            except addresses.BadAddress as error:
+                message = f"--to {error}"
+                raise CommandError(message) from error
         event_type = EventType.objects.filter(name=name).first()
         if event_type is None:
             known = ", ".join(EventType.objects.values_list("name", flat=True))

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from txmsg.embedded import EmbeddedError
+from txmsg.management.options import stamped
 from txmsg.supervisor import Installation, running
 
 
@@ -62,5 +63,5 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _say(self, line: str) -> None:
-        self.stdout.write(f"txmsg: {line}")
+        self.stdout.write(stamped(line))
         self.stdout.flush()

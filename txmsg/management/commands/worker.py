@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from events.models import Lane
 from txmsg import worker
+from txmsg.management.options import read_lanes
 
 
 class Command(BaseCommand):
@@ -20,9 +21,4 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run."""
-        lanes = [lane for lane in options["lanes"].split(",") if lane]
-        unknown = set(lanes) - set(Lane.values)
-        if unknown or not lanes:
-            message = f"--lanes takes some of {', '.join(Lane.values)}"
-            raise CommandError(message)
-        worker.run(options["name"], lanes)
+        worker.run(options["name"], read_lanes(options["lanes"]))
