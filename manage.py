@@ -27,6 +27,18 @@ _WITHOUT_SERVICES = _OWNERS | {
 }
 
 
+# What a user may run first of all, in an installation that was never started.
+_NEEDS_TABLES = {
+    "create_api_key",
+    "createsuperuser",
+    "drain",
+    "load_demo",
+    "partitions",
+    "sample_event",
+    "sweep",
+}
+
+
 def main(argv: list[str]) -> None:
     """Run the command named in `argv`."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -62,7 +74,24 @@ def _run_with_services(argv: list[str]) -> None:
         for which in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(which, _leave)
     with attached(home, servers):
+        if argv[1] in _NEEDS_TABLES:
+            _make_tables()
         execute_from_command_line(argv)
+
+
+def _make_tables() -> None:
+    """Make the tables of a new embedded database; say what to do about another's."""
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connection
+
+    django.setup()
+    if "events_event" in connection.introspection.table_names():
+        return
+    if not settings.TXMSG_EMBEDDED_DATABASE:
+        sys.exit("txmsg: the database has no tables yet: run manage.py migrate")
+    call_command("migrate", interactive=False, verbosity=0)
 
 
 def _needs_services(argv: list[str]) -> bool:
