@@ -16,7 +16,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from events import api_keys
-from events.admin_lists import short_moment
+from events.admin_lists import OwnPages, SelectFilter, short_moment
 from events.form_fields import as_text, span_in_words
 from events.forms import ApiKeyForm, EventTypeForm, SourceForm
 from events.models import ApiKey, Channel, Event, EventType, Source
@@ -29,16 +29,23 @@ _RECIPIENTS = {
 
 
 @admin.register(EventType)
-class EventTypeAdmin(ModelAdmin):
+class EventTypeAdmin(OwnPages, ModelAdmin):
     """The business facts that can be posted."""
 
+    list_title = "Event types"
+    empty_title = "There is no event type yet"
+    empty_sentence = (
+        "An event type is a business fact that your systems post, such as "
+        "order.confirmed: its name, and what its data must look like. Add one here, or "
+        "while you create a transactional message."
+    )
     form = EventTypeForm
     change_form_template = "events/event_type.html"
     list_display = (
         "name",
         "label",
         "lane",
-        "contract_mode",
+        "contract_is",
         "live_on",
         "worth_sending_for",
         "last_event",
@@ -94,6 +101,11 @@ class EventTypeAdmin(ModelAdmin):
         """Let nobody delete a type: its events stay in history."""
         return False
 
+    @admin.display(description="Contract", ordering="contract_mode")
+    def contract_is(self, event_type: EventType) -> str:
+        """Return its contract mode in one word."""
+        return event_type.get_contract_mode_display().partition(":")[0]
+
     @admin.display(description="Published on")
     def live_on(self, event_type: EventType) -> str:
         """Return the channels with a published message."""
@@ -112,16 +124,41 @@ class EventTypeAdmin(ModelAdmin):
         return short_moment(at) if at else "–"
 
 
+class ActiveFilter(SelectFilter):
+    """Sources whose keys are accepted, or not."""
+
+    title = "active"
+    parameter_name = "active"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return both."""
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> QuerySet[Any] | None:
+        """Return the sources that are active, or those that are not."""
+        chosen = self.chosen()
+        return queryset.filter(is_active=chosen == "yes") if chosen else queryset
+
+
 @admin.register(Source)
-class SourceAdmin(ModelAdmin):
+class SourceAdmin(OwnPages, ModelAdmin):
     """The systems that post events, and their keys."""
 
+    list_title = "Sources and API keys"
+    empty_title = "There is no source yet"
+    empty_sentence = (
+        "A source is a system that posts events, such as a shop. Add one, then make a "
+        "key for it on its page."
+    )
     form = SourceForm
     change_form_template = "events/source.html"
-    list_display = ("name", "description", "is_active", "live_keys", "last_call")
-    list_filter = ("is_active",)
+    list_display = ("name", "description", "active", "live_keys", "last_call")
+    list_filter = (ActiveFilter,)
     list_filter_submit = True
     search_fields = ("name", "description")
+    search_help_text = "A name or a description"
     ordering = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "description", "is_active")}),
@@ -132,7 +169,6 @@ class SourceAdmin(ModelAdmin):
                     "scopes",
                     "allowed_types",
                     "allowed_networks",
-                    "rate_per_minute",
                 )
             },
         ),
@@ -227,6 +263,11 @@ class SourceAdmin(ModelAdmin):
         }
         site = self.admin_site.each_context(request)
         return render(request, "events/confirm.html", {**site, **context})
+
+    @admin.display(description="Active", boolean=True, ordering="is_active")
+    def active(self, source: Source) -> bool:
+        """Return whether its keys are accepted at all."""
+        return source.is_active
 
     @admin.display(description="Keys in use")
     def live_keys(self, source: Source) -> int:

@@ -18,6 +18,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from psycopg.errors import QueryCanceled
 from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
@@ -43,7 +45,7 @@ class BoundedPaginator(InfinitePaginator):
 
 
 class BoundedChangeList(ChangeList):
-    """A list that says nothing of how many rows there are."""
+    """A list that says nothing of how many rows there are beside those it shows."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the page."""
@@ -66,7 +68,30 @@ def bounded_read() -> Iterator[None]:
         raise
 
 
-class BoundedLists:
+class OwnPages:
+    """A mixin of model admins: a list says what it is, and why it shows nothing."""
+
+    change_list_template = "events/list.html"
+    change_form_template = "events/form.html"
+    list_title = ""
+    empty_title = "Nothing is here yet"
+    empty_sentence = ""
+    search_sentence = ""
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
+        """Return the list that says once at most how many rows there are."""
+        return BoundedChangeList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list with its own title."""
+        extra = {"title": self.list_title, **(extra_context or {})}
+        answer: HttpResponse = super().changelist_view(request, extra)  # type: ignore[misc]
+        return answer
+
+
+class BoundedLists(OwnPages):
     """A mixin of model admins: lists without counts, read in bounded time."""
 
     paginator = BoundedPaginator
@@ -77,10 +102,6 @@ class BoundedLists:
     list_filter_submit = True
     actions = None
     sortable_by = ()
-
-    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
-        """Return the list that is not counted."""
-        return BoundedChangeList
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds history by hand."""
@@ -96,7 +117,7 @@ class BoundedLists:
         """Show the list, or say that the question was too large."""
         try:
             with bounded_read():
-                answer = super().changelist_view(request, extra_context)  # type: ignore[misc]
+                answer = super().changelist_view(request, extra_context)
                 if hasattr(answer, "render"):
                     answer.render()
                 return answer
@@ -190,6 +211,11 @@ class IdDateFilter(admin.ListFilter):
         except ValueError:
             return None
         return day if 1970 < day.year < 9000 else None
+
+
+def cut(text: str) -> SafeString:
+    """Return a text for a narrow cell, whole when it is pointed at."""
+    return format_html('<span class="pg-cut" title="{}">{}</span>', text, text)
 
 
 def short_moment(moment: datetime) -> str:

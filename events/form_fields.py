@@ -29,9 +29,13 @@ _SHORT |= {"h": "hour", "d": "day"}
 
 
 class JSONTextField(forms.CharField):
-    """A JSON object as text; what is wrong is said with line and column."""
+    """A JSON object as text; what is wrong is said with line and column.
 
-    def __init__(self, **kwargs: Any) -> None:
+    `noun` is what the sentences call it.
+    """
+
+    def __init__(self, *, noun: str, **kwargs: Any) -> None:
+        self.noun = noun
         kwargs.setdefault(
             "widget",
             UnfoldAdminTextareaWidget(
@@ -50,12 +54,14 @@ class JSONTextField(forms.CharField):
         if not text.strip():
             return {}
         try:
-            json.loads(text)
+            value = json.loads(text)
         except json.JSONDecodeError as error:
             message = f"Line {error.lineno}, column {error.colno}: {error.msg}."
             raise forms.ValidationError(message) from None
         except RecursionError:
             raise forms.ValidationError("It is nested too deeply.") from None
+        if not isinstance(value, dict):
+            raise forms.ValidationError(f"The {self.noun} must be one JSON object.")
         try:
             read = strict_json.loads(text.encode())
         except Refused as refused:

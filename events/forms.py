@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
 from django import forms
@@ -11,33 +12,86 @@ from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
 from events import contract
 from events.form_fields import ChannelOrderField, JSONTextField, LinesField, SpanField
-from events.models import EventType, Scope, Source
+from events.models import (
+    EventType,
+    Scope,
+    Source,
+    all_scopes,
+    default_channel_order,
+    empty_contract,
+)
 
 _EXPIRIES = [
+    ("", "Never"),
     ("30", "In 30 days"),
     ("90", "In 90 days"),
     ("365", "In a year"),
-    ("", "Never"),
 ]
+SCOPES_IN_USE = (Scope.EVENTS_WRITE, Scope.EVENTS_READ, Scope.EVENTS_CRITICAL)
+"""The scopes that an address of the API asks for; the others change nothing yet."""
+
+
+def name_problem(name: str, *, of: EventType | None = None) -> str:
+    """Return why an event type cannot have a new name; empty if it can.
+
+    `of` is the type that is renamed, if it is there already.
+    """
+    wrong = sorted(set(re.sub(r"[A-Za-z0-9._-]", "", name)))
+    rule = (
+        "Use letters, digits, dots, hyphens and underscores, for example "
+        "order.confirmed."
+    )
+    if wrong:
+        shown = ", ".join("a blank" if c.isspace() else f"“{c}”" for c in wrong)
+        return f"It cannot hold {shown}. {rule}"
+    if not name[:1].isalnum():
+        return f"It must begin with a letter or a digit. {rule}"
+    twins = EventType.objects.filter(name__iexact=name)
+    twin = (twins.exclude(pk=of.pk) if of else twins).first()
+    if twin is None:
+        return ""
+    if twin.name == name:
+        return f"There is an event type “{name}” already."
+    return (
+        f"There is an event type “{twin.name}” already; names must differ in more "
+        "than capital letters."
+    )
+
+
+def _scope_choices(offered: list[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return these scopes as choices, those that nothing asks for yet apart."""
+    labels = [(str(s.value), str(s.label)) for s in Scope if s.value in offered]
+    used = [choice for choice in labels if choice[0] in SCOPES_IN_USE]
+    unused = [choice for choice in labels if choice[0] not in SCOPES_IN_USE]
+    groups = [("", used), ("Not used yet", unused)]
+    return [(name, choices) for name, choices in groups if choices]
 
 
 class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
     """An event type; its contract must be one, and its sample must fit it."""
 
     contract = JSONTextField(
+        noun="contract",
         required=False,
-        help_text="JSON Schema (2020-12) of what callers send as ctx.",
+        initial=empty_contract,
+        help_text="JSON Schema (2020-12) of what callers send as ctx; empty means any "
+        "object.",
     )
     sample = JSONTextField(
+        noun="sample",
         required=False,
-        help_text="An example of ctx; it is used for previews and must fit.",
+        initial=dict,
+        help_text="An example of ctx; it is used for previews and must fit the "
+        "contract.",
     )
     ttl_seconds = SpanField(
         label="Worth sending for",
+        initial=5 * 86_400,
         help_text="After this an event that was not sent expires, for example "
         "30 minutes or 5 days. Callers can say otherwise for one event.",
     )
@@ -48,6 +102,7 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
     )
     channel_order = ChannelOrderField(
         label="Channels",
+        initial=default_channel_order,
         help_text="An event takes the first with a message and an address, unless its "
         "caller names one.",
     )
@@ -73,6 +128,16 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
         )
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
+    def clean_name(self) -> str:
+        """Return the name; refuse a new one that is none, or is there already."""
+        name: str = self.cleaned_data["name"]
+        if name != self.initial.get("name"):
+            known = self.instance if self.instance.pk else None
+            problem = name_problem(name, of=known)
+            if problem:
+                raise ValidationError(problem)
+        return name
+
     def clean_contract(self) -> Any:
         """Return the contract; refuse what is no JSON Schema."""
         schema = self.cleaned_data["contract"] or {"type": "object"}
@@ -94,8 +159,16 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
     """A calling system: what it may do, and from where."""
 
+    is_active = forms.BooleanField(
+        label="Active",
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget(),
+        help_text="Switched off, every key of it is refused.",
+    )
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices,
+        choices=_scope_choices(all_scopes()),
+        initial=all_scopes,
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         help_text="A key can do what both it and its source may do.",
     )
@@ -120,7 +193,6 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             "scopes",
             "allowed_types",
             "allowed_networks",
-            "rate_per_minute",
         )
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
@@ -163,7 +235,7 @@ class ApiKeyForm(forms.Form):
         required=False,
         coerce=int,
         empty_value=None,
-        initial="365",
+        initial="",
         widget=UnfoldAdminSelectWidget(),
     )
 
@@ -171,5 +243,5 @@ class ApiKeyForm(forms.Form):
         super().__init__(*args, **kwargs)
         scopes = self.fields["scopes"]
         if isinstance(scopes, forms.MultipleChoiceField):
-            scopes.choices = [c for c in Scope.choices if c[0] in source.scopes]
+            scopes.choices = _scope_choices(source.scopes)
         scopes.initial = list(source.scopes)

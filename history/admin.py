@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -21,6 +22,7 @@ from events import addresses
 from events.admin_lists import (
     BoundedChangeList,
     BoundedLists,
+    OwnPages,
     SelectFilter,
     bounded_read,
     short_moment,
@@ -121,7 +123,12 @@ def _count(status: DeliveryStatus) -> Any:
 class ExecutionAdmin(BoundedLists, ModelAdmin):
     """What was executed: a version's deliveries of one month."""
 
-    change_list_template = "history/execution_list.html"
+    list_title = "History"
+    empty_title = "Nothing was executed yet"
+    empty_sentence = (
+        "As soon as an event meets a published message, that version's messages of the "
+        "month are counted here: how many were sent, how many were not, and why."
+    )
     list_display = (
         "execution_label",
         "channel",
@@ -132,7 +139,7 @@ class ExecutionAdmin(BoundedLists, ModelAdmin):
         "expired",
         "uncertain",
         "success",
-        "last_activity",
+        "last_active_hour",
     )
     list_display_links = ("execution_label",)
     list_filter = (MessageFilter, ChannelFilter, MonthFilter)
@@ -152,13 +159,6 @@ class ExecutionAdmin(BoundedLists, ModelAdmin):
     ) -> type[ExecutionChangeList]:
         """Return the list that knows counts."""
         return ExecutionChangeList
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the list."""
-        extra = {"title": "History", **(extra_context or {})}
-        return super().changelist_view(request, extra)
 
     def change_view(
         self,
@@ -224,11 +224,14 @@ class ExecutionAdmin(BoundedLists, ModelAdmin):
         context = {"label": counts.success, "tone": tone or "danger"}
         return render_to_string("events/pill.html", context)
 
-    @admin.display(description="Last activity")
-    def last_activity(self, execution: Any) -> str:
-        """Return the last hour in which something ended."""
+    @admin.display(description="Last active hour")
+    def last_active_hour(self, execution: Any) -> str:
+        """Return the last hour in which something ended: counts are kept by hour."""
         hour = execution.counts.last_hour
-        return short_moment(hour)[:-3] if hour else "–"
+        if hour is None:
+            return "–"
+        end = timezone.localtime(hour + timedelta(hours=1))
+        return f"{short_moment(hour)[:-3]}–{end:%H:%M}"
 
     def _execution(self, object_id: str) -> Execution:
         if object_id.isascii() and object_id.isdigit() and len(object_id) < 19:
@@ -283,9 +286,16 @@ class SuppressionForm(forms.ModelForm):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ModelAdmin):
+class SuppressionAdmin(OwnPages, ModelAdmin):
     """Who gets nothing, by channel."""
 
+    list_title = "Suppression list"
+    empty_title = "Nobody is suppressed"
+    empty_sentence = (
+        "An address on this list gets nothing on its channel. Addresses that a mail "
+        "server refuses for good are added by themselves; add others by hand."
+    )
+    search_sentence = "Search takes an address, or its beginning."
     form = SuppressionForm
     list_display = ("address", "channel", "reason", "since", "note")
     list_filter = ("channel", "reason")

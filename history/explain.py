@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from events.models import EventOutcome, Stage
+from events.models import Channel, EventOutcome, Stage
 from history.models import DeliveryStatus, Reason
 
 _STAGES = {
     Stage.PENDING: "It waits to be routed to a message.",
     Stage.PAUSED: "Its message is paused: it goes out when that is resumed.",
-    Stage.NOT_COVERED: "No message is published for it: it goes out when one is.",
+    Stage.NOT_COVERED: "No message is published for it: it waits, and goes out when "
+    "one is.",
     Stage.QUEUED: "It waits for its turn to be sent.",
     Stage.SENDING: "It is being handed over now.",
     Stage.RETRY: "It was refused for now and is tried again.",
@@ -58,7 +59,9 @@ _TONES = {
     Stage.RETRY: "warning",
     Stage.HELD: "danger",
     Stage.PAUSED: "warning",
+    Stage.NOT_COVERED: "warning",
 }
+_KEEPER = "capture"
 
 
 def tone(status: str) -> str:
@@ -92,10 +95,25 @@ def open_event(stage: str, *, next_at: datetime | None, now: datetime) -> str:
     return _STAGES[Stage(stage)]
 
 
+def kept(provider: str, channel: str) -> str:
+    """Return the sentence of a message that was kept, not sent; nothing if it was."""
+    if provider != _KEEPER:
+        return ""
+    name = Channel(channel).label
+    return f"Kept in the Inbox: no provider is set up for {name}."
+
+
 def ended_event(
-    outcome: str, code: str, *, received_at: datetime, handed_over_at: datetime | None
+    outcome: str,
+    code: str,
+    *,
+    received_at: datetime,
+    handed_over_at: datetime | None,
+    kept: str = "",
 ) -> str:
-    """Return in one sentence how an event ended."""
+    """Return in one sentence how an event ended; `kept` if nothing really left."""
+    if outcome == EventOutcome.PROCESSED and kept:
+        return kept
     if outcome == EventOutcome.PROCESSED and handed_over_at is not None:
         after = duration(handed_over_at - received_at)
         return f"Handed over to the provider {after} after it was accepted."

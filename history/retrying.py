@@ -17,16 +17,22 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 
 from events import doorbell, ids, work
-from events.models import EventContext, EventOutcome, Stage
+from events.models import EventContext, EventOutcome, Stage, Work
+from events.routing import LiveVersion
 from events.work import NewRow
 from history import recording
-from history.models import DeliveryStatus, Reason, Resolution
+from history.models import Delivery, DeliveryStatus, Reason, Resolution
 from history.recording import Ending
+from templates_app import publishing
 from templates_app.models import Version
 
 logger = logging.getLogger(__name__)
 
 _REROUTABLE = (EventOutcome.NOT_COVERED, EventOutcome.EXPIRED, EventOutcome.FAILED)
+NOTHING_PUBLISHED = (
+    "No message is published for this event type on this channel, so nothing can be "
+    "sent. Publish one, then send it again."
+)
 
 
 class NotPossible(Exception):
@@ -49,7 +55,8 @@ def retry(delivery_id: UUID, *, actor: AbstractBaseUser | None = None) -> UUID:
     """Send a message once more, as a new delivery; return its id; raise NotPossible.
 
     It goes the same way, with the version that is live when it is claimed, and its
-    time to live begins anew. The copy of one whose outcome is unknown is flagged.
+    time to live begins anew. The copy of one whose outcome is unknown is flagged. It
+    waits while its message is paused; with no message published it is refused.
     """
     event_id = ids.event_id_of(delivery_id)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -60,6 +67,8 @@ def retry(delivery_id: UUID, *, actor: AbstractBaseUser | None = None) -> UUID:
             raise NotPossible("This delivery has not ended, or is not known any more.")
         if any(row.retry_of == delivery_id for row in rows):
             raise NotPossible("This delivery was retried already: see the newer one.")
+        if live_for(old.id) is None:
+            raise NotPossible(NOTHING_PUBLISHED)
         new = NewRow(
             id=_next_id(event_id, rows),
             channel=old.channel,
@@ -73,6 +82,17 @@ def retry(delivery_id: UUID, *, actor: AbstractBaseUser | None = None) -> UUID:
             recording.resolve(cursor, old.id, Resolution.SENT_AGAIN)
     logger.info("%s is retried as %s by %s", old.id, new.id, actor or "nobody")
     return new.id
+
+
+def live_for(delivery_id: UUID) -> LiveVersion | None:
+    """Return what a delivery would now be sent with; None if nothing is published."""
+    ended = Delivery.objects.filter(pk=delivery_id)
+    held = Work.objects.filter(pk=delivery_id)
+    key = (
+        ended.values_list("event__type_id", "channel").first()
+        or held.values_list("type_id", "channel").first()
+    )
+    return publishing.live_versions().get(key) if key else None
 
 
 def reroute(event_id: UUID, *, actor: AbstractBaseUser | None = None) -> UUID:
@@ -106,11 +126,16 @@ def resolve(
 
 
 def send_held(work_id: UUID, *, actor: AbstractBaseUser | None = None) -> None:
-    """Send a held message although it may have arrived; raise NotPossible."""
+    """Send a held message although it may have arrived; raise NotPossible.
+
+    It waits while its message is paused; with no message published it stays held.
+    """
     with transaction.atomic():
         lane = work.wake_held(work_id)
         if lane is None:
             raise NotPossible("This delivery is not held any more, or has expired.")
+        if live_for(work_id) is None:
+            raise NotPossible(NOTHING_PUBLISHED)
         doorbell.ring_on_commit(lane)
     logger.info("held %s is sent by %s", work_id, actor or "nobody")
 

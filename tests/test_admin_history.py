@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from events import admin_lists, ids, work
-from events.models import ApiKey, Event, EventContext, EventType, Source, Work
-from history.models import Delivery, Execution, Suppression
+from events import admin_lists, ids, intake, work
+from events import views as events_views
+from events.forms import SCOPES_IN_USE
+from events.models import (
+    ApiKey,
+    Event,
+    EventContext,
+    EventType,
+    Scope,
+    Source,
+    Work,
+)
+from history.models import Delivery, Execution, Suppression, Tally
 from templates_app import publishing
-from templates_app.models import UnknownOutcome
+from templates_app.models import Message, UnknownOutcome
 from tests import factories
+from txmsg import api
 from txmsg.channels.base import Outcome, OutcomeKind
 from txmsg.channels.capture import CaptureChannel
 from txmsg.models import InboxMessage
@@ -186,6 +199,59 @@ def test_filters_narrow_the_list(admin_client: Client, event_type: EventType) ->
     assert shown(to="2020-01-01") == (False, False)
 
 
+def test_a_search_that_finds_nothing_says_what_search_takes(
+    admin_client: Client, event_type: EventType
+) -> None:
+    post(event_type)
+    text = admin_client.get(EVENTS, {"q": "dilnoza"}).content.decode()
+    assert "Nothing matches" in text
+    assert "Search takes a whole email address" in text
+    assert "Search takes" not in page(admin_client, f"{EVENTS}?status=held")
+
+
+def test_the_list_names_source_and_origin(
+    admin_client: Client, event_type: EventType
+) -> None:
+    source = Source.objects.create(name="shop")
+    caller = factories.make_caller(source_id=source.pk, source_name="shop")
+    factories.accept(event_type, caller, origin="shop")
+    assert "origin" not in page(admin_client, EVENTS)
+    factories.accept(event_type, caller, origin="checkout")
+    assert "shop, origin checkout" in page(admin_client, EVENTS)
+
+
+def test_waiting_and_ended_events_without_a_message_are_told_apart(
+    admin_client: Client, channel: CaptureChannel
+) -> None:
+    event_type = factories.make_event_type(when_uncovered="store")
+    event_id = sent(event_type)
+    text = admin_client.get(EVENTS, {"status": "not_covered"}).content.decode()
+    assert str(event_id) in text
+    assert "Not covered, waiting" in text
+    assert "Not covered, ended" in text
+    assert "it waits, and goes out when one is" in event_page(admin_client, event_id)
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("/admin/events/eventtype/", "There is no event type yet"),
+        ("/admin/events/source/", "There is no source yet"),
+        ("/admin/history/suppression/", "Nobody is suppressed"),
+        ("/admin/history/execution/", "Nothing was executed yet"),
+        ("/admin/txmsg/inboxmessage/", "Nothing has arrived yet"),
+    ],
+)
+def test_an_empty_list_says_what_it_is(
+    admin_client: Client, address: str, sentence: str
+) -> None:
+    text = page(admin_client, address)
+    assert sentence in text
+    assert f"Times in {settings.TIME_ZONE}" in text
+    assert "Show all" not in text
+    assert "Nothing matches" in page(admin_client, f"{address}?q=nosuch")
+
+
 def test_a_question_that_takes_too_long_is_answered_in_words(
     admin_client: Client, event_type: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,9 +284,9 @@ def test_the_page_says_in_words_what_became_of_an_event(
 ) -> None:
     event_id = sent(event_type, external_id="order-77", origin="web")
     text = event_page(admin_client, event_id)
-    assert "Handed over to the provider" in text
+    assert "Kept in the Inbox: no provider is set up for Email." in text
+    assert "Handed over" not in text
     assert "order-77" in text
-    assert "Kept, not sent: this channel has no provider." in text
     assert "Send again" in text
 
 
@@ -384,6 +450,35 @@ def test_retry_twice_says_why_not(admin_client: Client, event_type: EventType) -
     assert Work.objects.count() == 1
 
 
+def test_sending_again_says_that_nothing_is_published(
+    admin_client: Client, event_type: EventType
+) -> None:
+    event_id = sent(event_type)
+    address = verb_url(event_id, "retry", 1)
+    publishing.unpublish(Message.objects.get())
+    asked = page(admin_client, address)
+    assert "No message is published for this event type on this channel" in asked
+    assert 'type="submit" class="pg-button' not in asked
+    done = admin_client.post(address, follow=True).content.decode()
+    assert "No message is published for this event type on this channel" in done
+    assert Event.objects.get(pk=event_id).outcome == "processed"
+
+
+def test_sending_again_says_that_it_waits_while_paused(
+    admin_client: Client, event_type: EventType
+) -> None:
+    event_id = sent(event_type)
+    address = verb_url(event_id, "retry", 1)
+    publishing.pause(Message.objects.get())
+    assert "Its message is paused now" in page(admin_client, address)
+    done = admin_client.post(address, follow=True).content.decode()
+    assert "It waits as delivery 2, until its message is resumed." in done
+    factories.drain()
+    text = event_page(admin_client, event_id)
+    assert "was paused" in text
+    assert "Now: paused" in text
+
+
 def test_a_held_message_can_be_sent_or_ended(
     admin_client: Client, channel: CaptureChannel
 ) -> None:
@@ -455,6 +550,8 @@ def test_executions_show_their_counts(
         text = page(admin_client, "/admin/history/execution/")
     assert str(execution) in text
     assert "50 %" in text
+    hour = timezone.localtime(Tally.objects.latest("hour").hour)
+    assert f"{hour:%H:%M}–{hour + timedelta(hours=1):%H:%M}" in text
     address = reverse("admin:history_execution_change", args=[execution.pk])
     assert "ada@example.com" in page(admin_client, address)
     assert "Nobody was left out" in page(admin_client, f"{address}?tab=exclusion")
@@ -558,7 +655,8 @@ def test_an_event_type_is_edited_in_human_units(
     ("field", "value", "sentence"),
     [
         ("contract", '{\n  "type": object}', "Line 2, column 11"),
-        ("contract", "[]", "must be one JSON object"),
+        ("contract", "[]", "The contract must be one JSON object."),
+        ("sample", "null", "The sample must be one JSON object."),
         ("contract", '{"type": "objekt"}', "not a valid JSON Schema"),
         ("sample", '{"order": {}}', "/ctx/order/number is required"),
         ("sample", '{"a": 1, "a": 2}', "stands twice"),
@@ -566,16 +664,41 @@ def test_an_event_type_is_edited_in_human_units(
         ("ttl_seconds", "soon", "a number and a unit"),
         ("ttl_seconds", "0 days", "between 1 second"),
         ("channel_order", "fax", "valid choice"),
-        ("name", "two words", "letters, digits"),
+        ("name", "two words/é", "It cannot hold a blank, “/”, “é”."),
+        ("name", ".order", "must begin with a letter or a digit"),
+        ("name", "Taken.Name", "There is an event type “taken.name” already; names"),
+        ("name", "taken.name", "There is an event type “taken.name” already."),
     ],
 )
 def test_a_wrong_event_type_is_refused_in_words(
     admin_client: Client, event_type: EventType, field: str, value: str, sentence: str
 ) -> None:
+    factories.make_event_type(name="taken.name")
     address = reverse("admin:events_eventtype_change", args=[event_type.pk])
     answer = admin_client.post(address, form_of(event_type, **{field: value}))
     assert answer.status_code == 200
     assert sentence in answer.content.decode()
+
+
+def test_a_new_event_type_is_saved_with_what_is_filled_in(
+    admin_client: Client,
+) -> None:
+    address = "/admin/events/eventtype/add/"
+    form = admin_client.get(address).context["adminform"].form
+    given = {bound.html_name: bound.value() for bound in form if bound.value()}
+    answer = admin_client.post(address, {**given, "name": "a.b", "label": "A"})
+    assert answer.status_code == 302
+    event_type = EventType.objects.get()
+    assert event_type.contract == {"type": "object"}
+    assert (event_type.sample, event_type.ttl_seconds) == ({}, 5 * 86_400)
+    assert event_type.channel_order == ["email", "sms", "push"]
+
+
+def test_scopes_that_nothing_asks_for_are_shown_apart() -> None:
+    paths = [Path(events_views.__file__), Path(intake.__file__), Path(api.__file__)]
+    sources = "".join(path.read_text() for path in paths)
+    asked_for = {scope for scope in Scope if f"Scope.{scope.name}" in sources}
+    assert set(SCOPES_IN_USE) == asked_for
 
 
 def test_a_key_is_shown_once_and_works(

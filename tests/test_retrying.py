@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,8 @@ from events.models import Event, EventContext, EventType, Work
 from history import retrying
 from history.models import Delivery, Resolution
 from history.retrying import NotPossible
-from templates_app.models import UnknownOutcome
+from templates_app import publishing
+from templates_app.models import Message, UnknownOutcome
 from tests import factories
 from txmsg.channels.base import Outcome, OutcomeKind
 from txmsg.channels.capture import Answers, CaptureChannel, sent
@@ -220,3 +222,43 @@ def test_unknown_ids_are_refused_in_words() -> None:
     ):
         with pytest.raises(NotPossible):
             attempt()
+
+
+@pytest.mark.django_db
+def test_retry_is_refused_when_nothing_is_published(channel: CaptureChannel) -> None:
+    old = ended_delivery()
+    message = Message.objects.get()
+    publishing.unpublish(message)
+    with pytest.raises(NotPossible, match="No message is published"):
+        retrying.retry(old)
+    assert not Work.objects.exists()
+    assert Event.objects.get(pk=ids.event_id_of(old)).outcome == "failed"
+
+
+@pytest.mark.django_db
+def test_a_retry_waits_while_its_message_is_paused(
+    channel: CaptureChannel, django_capture_on_commit_callbacks: Any
+) -> None:
+    old = ended_delivery()
+    message = Message.objects.get()
+    publishing.pause(message)
+    new = retrying.retry(old)
+    factories.drain()
+    assert Work.objects.get(pk=new).stage == "paused"
+    channel._answers = sent
+    with django_capture_on_commit_callbacks(execute=True):
+        publishing.resume(message)
+    factories.drain()
+    assert Delivery.objects.get(pk=new).status == "sent"
+
+
+@pytest.mark.django_db
+def test_a_held_message_stays_held_when_nothing_is_published(
+    channel: CaptureChannel,
+) -> None:
+    channel._answers = answering(OutcomeKind.UNKNOWN)
+    held = hold_one()
+    publishing.unpublish(Message.objects.get())
+    with pytest.raises(NotPossible, match="No message is published"):
+        retrying.send_held(held)
+    assert Work.objects.get(pk=held).stage == "held"

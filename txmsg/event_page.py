@@ -5,98 +5,26 @@ Knows no admin: it returns values, and sensitive ones are hidden already.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from events import ids
 from events.facts import EventFacts, facts_of
 from events.models import Event, EventOutcome, Stage, Work
 from history import explain
-from history.models import (
-    Attempt,
-    AttemptOutcome,
-    Delivery,
-    DeliveryStatus,
-    Resolution,
-)
-from templates_app.models import Version
+from history.models import Delivery, DeliveryStatus
 from txmsg import previews
+from txmsg.event_deliveries import (
+    DeliveryLine,
+    delivery_lines,
+    kept,
+    next_at,
+    waits,
+)
 from txmsg.event_status import EventStatus, statuses_of
-from txmsg.models import InboxMessage
-
-_ATTEMPT_TONES = {
-    AttemptOutcome.SENT: "success",
-    AttemptOutcome.TRANSIENT: "warning",
-    AttemptOutcome.ROUTE: "warning",
-}
-_LAST_TRY = {
-    DeliveryStatus.SENT: AttemptOutcome.SENT,
-    DeliveryStatus.UNCERTAIN: AttemptOutcome.UNKNOWN,
-    DeliveryStatus.FAILED: AttemptOutcome.PERMANENT,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class TryLine:
-    """One try to hand a message over."""
-
-    number: int
-    started_at: datetime | None
-    took: str
-    label: str
-    tone: str
-    provider: str
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A line of the timeline; `after` counts from when the event was accepted."""
-
-    at: datetime
-    text: str
-    after: str = ""
-    note: str = ""
-    tone: str = ""
-
-
-@dataclass(slots=True)
-class DeliveryLine:
-    """A delivery, ended or not, as the page shows it."""
-
-    id: UUID
-    ordinal: int
-    channel: str
-    address: str
-    label: str
-    tone: str
-    sentence: str = ""
-    next_step: str = ""
-    detail: str = ""
-    is_flagged: bool = False
-    retry_of: int | None = None
-    retried_as: int | None = None
-    version: Version | None = None
-    execution_id: int | None = None
-    attempts: list[TryLine] = field(default_factory=list)
-    provider: str = ""
-    provider_id: str = ""
-    claimed_at: datetime | None = None
-    finished_at: datetime | None = None
-    next_try_at: datetime | None = None
-    expires_at: datetime | None = None
-    resolution: str = ""
-    resolved_at: datetime | None = None
-    inbox_id: int | None = None
-    can_preview: bool = False
-    can_retry: bool = False
-    can_resolve: bool = False
-    is_held: bool = False
-    is_sent: bool = False
+from txmsg.event_timeline import Moment, timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +59,7 @@ def load(event_id: UUID) -> EventPage:
     if facts is not None:
         facts = previews.masked_facts(facts, event.type.sensitive_paths)
     now = datetime.now(UTC)
-    deliveries = _deliveries(event_id, rows, ended, now=now)
+    deliveries = delivery_lines(event_id, rows, ended, now=now)
     status = statuses_of([event])[event_id]
     return EventPage(
         event=event,
@@ -141,8 +69,8 @@ def load(event_id: UUID) -> EventPage:
         next_step=explain.next_step(event.reason) if event.outcome else "",
         facts=facts,
         deliveries=deliveries,
-        timeline=_timeline(event, rows, deliveries, now=now),
-        next_try_at=min((row.due_at for row in rows if _waits(row, now)), default=None),
+        timeline=timeline(event, rows, deliveries, now=now),
+        next_try_at=min((row.due_at for row in rows if waits(row, now)), default=None),
         expires_at=max((row.expires_at for row in rows), default=event.expires_at),
         can_cancel=any(row.stage != Stage.SENDING for row in rows),
         can_reroute=not rows
@@ -152,23 +80,11 @@ def load(event_id: UUID) -> EventPage:
     )
 
 
-def _waits(row: Work, now: datetime) -> bool:
-    """Return whether a row waits for its time; else that is the end of a lease."""
-    waiting = row.stage in (Stage.PENDING, Stage.QUEUED, Stage.RETRY)
-    return waiting and not row.lease_owner and row.due_at > now
-
-
-def _next_at(row: Work, now: datetime) -> datetime | None:
-    return row.due_at if _waits(row, now) else None
-
-
 def _sentence(
     event: Event, rows: Sequence[Work], ended: Sequence[Delivery], *, now: datetime
 ) -> str:
     if rows:
-        return explain.open_event(
-            rows[0].stage, next_at=_next_at(rows[0], now), now=now
-        )
+        return explain.open_event(rows[0].stage, next_at=next_at(rows[0], now), now=now)
     if not event.outcome:
         return "It is being recorded."
     sent_at = min(
@@ -179,167 +95,5 @@ def _sentence(
         event.reason,
         received_at=event.received_at,
         handed_over_at=sent_at,
+        kept=next((text for d in ended if (text := kept(d))), ""),
     )
-
-
-def _deliveries(
-    event_id: UUID, rows: Sequence[Work], ended: Sequence[Delivery], *, now: datetime
-) -> list[DeliveryLine]:
-    last = ids.last_id_of(event_id)
-    earlier: dict[UUID, list[Attempt]] = defaultdict(list)
-    attempts = Attempt.objects.filter(delivery_id__range=(event_id, last))
-    for attempt in attempts.order_by("delivery_id", "number"):
-        earlier[attempt.delivery_id].append(attempt)
-    kept = {
-        delivery_id: pk
-        for pk, delivery_id in InboxMessage.objects.filter(
-            delivery_id__range=(event_id, last)
-        ).values_list("pk", "delivery_id")
-    }
-    pinned = Version.objects.in_bulk([row.version_id for row in rows if row.version_id])
-    lines = [_ended_line(d, earlier[d.pk]) for d in ended]
-    lines += [
-        _open_line(row, earlier[row.pk], pinned.get(row.version_id or 0), now=now)
-        for row in rows
-        if row.channel
-    ]
-    retries = {d.retry_of: ids.ordinal_of(d.pk) for d in ended if d.retry_of}
-    retries |= {row.retry_of: ids.ordinal_of(row.pk) for row in rows if row.retry_of}
-    for line in lines:
-        line.inbox_id = kept.get(line.id)
-        line.retried_as = retries.get(line.id)
-        line.can_retry = line.finished_at is not None and line.retried_as is None
-    return sorted(lines, key=lambda line: line.id)
-
-
-def _ended_line(delivery: Delivery, earlier: Sequence[Attempt]) -> DeliveryLine:
-    execution = delivery.execution
-    return DeliveryLine(
-        id=delivery.pk,
-        ordinal=ids.ordinal_of(delivery.pk),
-        channel=delivery.get_channel_display(),
-        address=delivery.address,
-        label=delivery.get_status_display(),
-        tone=explain.tone(delivery.status),
-        sentence=explain.reason(delivery.reason),
-        next_step=explain.next_step(delivery.reason),
-        detail=delivery.detail,
-        is_flagged=delivery.possible_duplicate,
-        retry_of=ids.ordinal_of(delivery.retry_of) if delivery.retry_of else None,
-        version=execution.version if execution else None,
-        execution_id=delivery.execution_id,
-        attempts=[*map(_try_line, earlier), *_last_try(delivery, len(earlier))],
-        provider=delivery.provider,
-        provider_id=delivery.provider_id,
-        claimed_at=delivery.claimed_at,
-        finished_at=delivery.finished_at,
-        resolution=str(Resolution(delivery.resolved_as).label)
-        if delivery.resolved_as
-        else "",
-        resolved_at=delivery.resolved_at,
-        can_preview=execution is not None,
-        can_resolve=delivery.status == DeliveryStatus.UNCERTAIN
-        and not delivery.resolved_as,
-        is_sent=delivery.status == DeliveryStatus.SENT,
-    )
-
-
-def _open_line(
-    row: Work, earlier: Sequence[Attempt], version: Version | None, *, now: datetime
-) -> DeliveryLine:
-    return DeliveryLine(
-        id=row.pk,
-        ordinal=ids.ordinal_of(row.pk),
-        channel=row.get_channel_display(),
-        address=row.address,
-        label=row.get_stage_display(),
-        tone=explain.tone(row.stage),
-        sentence=explain.open_event(row.stage, next_at=_next_at(row, now), now=now),
-        is_flagged=row.possible_duplicate,
-        retry_of=ids.ordinal_of(row.retry_of) if row.retry_of else None,
-        version=version,
-        attempts=[_try_line(attempt) for attempt in earlier],
-        claimed_at=row.pinned_at,
-        next_try_at=_next_at(row, now),
-        expires_at=row.expires_at,
-        is_held=row.stage == Stage.HELD,
-    )
-
-
-def _try_line(attempt: Attempt) -> TryLine:
-    return TryLine(
-        number=attempt.number,
-        started_at=attempt.started_at,
-        took=explain.duration(attempt.ended_at - attempt.started_at),
-        label=attempt.get_outcome_display(),
-        tone=_ATTEMPT_TONES.get(AttemptOutcome(attempt.outcome), "danger"),
-        provider=attempt.provider,
-        answer=attempt.answer,
-    )
-
-
-def _last_try(delivery: Delivery, earlier: int) -> list[TryLine]:
-    """Return the try that stands in the delivery itself, if it was tried at all."""
-    outcome = _LAST_TRY.get(DeliveryStatus(delivery.status))
-    if delivery.attempts <= earlier or outcome is None:
-        return []
-    began = delivery.marked_at
-    return [
-        TryLine(
-            number=delivery.attempts,
-            started_at=began,
-            took=explain.duration(delivery.finished_at - began) if began else "",
-            label=str(outcome.label),
-            tone=_ATTEMPT_TONES.get(outcome, "danger"),
-            provider=delivery.provider,
-            answer=delivery.answer,
-        )
-    ]
-
-
-def _timeline(
-    event: Event,
-    rows: Sequence[Work],
-    deliveries: Sequence[DeliveryLine],
-    *,
-    now: datetime,
-) -> list[Moment]:
-    def moment(at: datetime, text: str, **more: Any) -> Moment:
-        return Moment(at, text, explain.duration(at - event.received_at), **more)
-
-    lines = [Moment(event.received_at, "Accepted", tone="info")]
-    several = len(deliveries) > 1
-    for line in deliveries:
-        which = f" (delivery {line.ordinal})" if several else ""
-        if line.claimed_at:
-            version = f"version {line.version.number}" if line.version else "a version"
-            lines.append(
-                moment(line.claimed_at, f"Taken by a worker, {version}{which}")
-            )
-        lines += [
-            moment(
-                attempt.started_at,
-                f"Try {attempt.number}: {attempt.label.lower()}{which}",
-                note=attempt.answer,
-                tone=attempt.tone,
-            )
-            for attempt in line.attempts
-            if attempt.started_at
-        ]
-        if line.finished_at:
-            text = f"{line.label}{which}"
-            lines.append(
-                moment(line.finished_at, text, note=line.sentence, tone=line.tone)
-            )
-        if line.resolved_at:
-            lines.append(moment(line.resolved_at, f"{line.resolution}{which}"))
-    if event.finished_at:
-        outcome = f"Event {event.get_outcome_display().lower()}"
-        tone = explain.tone(event.outcome)
-        lines.append(moment(event.finished_at, outcome, tone=tone))
-    lines.sort(key=lambda line: line.at)
-    waiting = [row for row in rows if _waits(row, now)]
-    return lines + [
-        moment(row.due_at, "Next try" if row.attempts else "Due", tone="warning")
-        for row in waiting[:1]
-    ]

@@ -18,7 +18,6 @@ from events.models import Channel, Event, EventOutcome, Stage, Work
 _LABELS = {
     **{str(stage.value): str(stage.label) for stage in Stage},
     **{str(outcome.value): str(outcome.label) for outcome in EventOutcome},
-    Stage.NOT_COVERED.value: "Waits for a message",
 }
 _ENDED = "ended:"
 
@@ -69,15 +68,12 @@ def statuses_of(events: Sequence[Event]) -> dict[UUID, EventStatus]:
 
 def choices() -> list[tuple[str, str]]:
     """Return what events can be filtered by: what they wait for, or how they ended."""
-    waiting = [
-        (stage.value, f"{_LABELS[stage.value]} …")
-        for stage in Stage
-        if stage != Stage.NOT_COVERED
-    ]
-    ended = [
-        (f"{_ENDED}{outcome.value}", str(outcome.label)) for outcome in EventOutcome
-    ]
-    return [*ended, *waiting, (Stage.NOT_COVERED.value, "Waits for a message …")]
+    ended = {str(o.value): str(o.label) for o in EventOutcome}
+    waiting = {str(s.value): str(s.label) for s in Stage}
+    # The one name that both have.
+    ended[EventOutcome.NOT_COVERED.value] += ", ended"
+    waiting[Stage.NOT_COVERED.value] += ", waiting"
+    return [*((f"{_ENDED}{o}", label) for o, label in ended.items()), *waiting.items()]
 
 
 def with_status(events: QuerySet[Event], wanted: str) -> QuerySet[Event]:

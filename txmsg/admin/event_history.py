@@ -21,6 +21,7 @@ from events.admin_lists import (
     BoundedLists,
     IdDateFilter,
     SelectFilter,
+    cut,
     short_moment,
 )
 from events.facts import facts_of
@@ -105,21 +106,26 @@ class EventChangeList(BoundedChangeList):
 class EventAdmin(BoundedLists, ModelAdmin):
     """The list of events and the page of each; nothing here is edited."""
 
+    list_title = "Event history"
+    search_sentence = (
+        "Search takes a whole email address, phone number, external id or event id. "
+        "For a type use the filter."
+    )
     change_list_template = "txmsg/event_list.html"
     list_display = (
         "received",
         "type_name",
         "status_pill",
         "channel_names",
-        "address",
-        "external_id",
+        "to",
+        "their_id",
         "caller",
     )
     list_display_links = ("received",)
     list_filter = (TypeFilter, StatusFilter, ChannelFilter, IdDateFilter)
     list_select_related = ("type", "source")
     search_fields = ("address",)
-    search_help_text = "An address, an external id or one of our ids, in full"
+    search_help_text = "Whole address, external id or event id"
     ordering = ("-id",)
 
     def get_changelist(
@@ -133,7 +139,6 @@ class EventAdmin(BoundedLists, ModelAdmin):
     ) -> HttpResponse:
         """Show the list; while it is empty, how to post the first event."""
         extra = {
-            "title": "Event history",
             "api_address": request.build_absolute_uri("/api/v1/events"),
             **(extra_context or {}),
         }
@@ -279,11 +284,23 @@ class EventAdmin(BoundedLists, ModelAdmin):
         names = [str(_CHANNELS[channel]) for channel in event.status.channels]
         return ", ".join(names) or "–"
 
+    @admin.display(description="Address")
+    def to(self, event: Event) -> SafeString:
+        """Return its first address."""
+        return cut(event.address or "–")
+
+    @admin.display(description="External id")
+    def their_id(self, event: Event) -> SafeString:
+        """Return the caller's own id of it."""
+        return cut(event.external_id or "–")
+
     @admin.display(description="Source")
-    def caller(self, event: Event) -> str:
-        """Return who posted it, and from where in their system."""
+    def caller(self, event: Event) -> SafeString:
+        """Return who posted it, and the origin it names unless that says the same."""
         name = event.source.name if event.source else "–"
-        return f"{name} · {event.origin}" if event.origin else name
+        if event.origin in ("", name):
+            return cut(name)
+        return cut(f"{name}, origin {event.origin}")
 
     def _page(self, request: HttpRequest, event_id: UUID) -> event_page.EventPage:
         if not self.has_view_permission(request):
@@ -327,14 +344,18 @@ class EventAdmin(BoundedLists, ModelAdmin):
                 self.log_change(request, Event(pk=event_id), done)
                 messages.success(request, done)
             return HttpResponseRedirect(back)
-        context = {
+        context: dict[str, Any] = {
             "question": verb.question,
-            "explanation": verb.explanation,
-            "button": verb.button,
             "danger": verb.danger,
             "back": back,
             "title": verb.question,
         }
+        try:
+            context["notes"] = verb.foresee(target)
+        except NotPossible as error:
+            context["refusal"] = str(error)
+        else:
+            context |= {"explanation": verb.explanation, "button": verb.button}
         return self._render(request, "events/confirm.html", context)
 
     def _render(

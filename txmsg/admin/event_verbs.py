@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 
 from events import ids
+from events.models import Event
 from history import cancelling, retrying
 from history.models import Resolution
+from history.retrying import NotPossible
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Verb:
     button: str
     do: Callable[[UUID, AbstractBaseUser], str]
     danger: bool = False
+    foresee: Callable[[UUID], Sequence[str]] = lambda _target: ()
+    """Returns what more is known before it is done; raises NotPossible."""
 
 
 def _cancel(event_id: UUID, actor: AbstractBaseUser) -> str:
@@ -33,12 +37,44 @@ def _cancel(event_id: UUID, actor: AbstractBaseUser) -> str:
 
 def _reroute(event_id: UUID, actor: AbstractBaseUser) -> str:
     retrying.reroute(event_id, actor=actor)
-    return "It is routed again."
+    if _has_message(event_id):
+        return "It is routed again."
+    return "It waits: no message is published for its event type."
+
+
+def _foresee_reroute(event_id: UUID) -> Sequence[str]:
+    if _has_message(event_id):
+        return ()
+    return ("No message is published for this event type now: it would wait.",)
+
+
+def _has_message(event_id: UUID) -> bool:
+    event = Event.objects.select_related("type").get(pk=event_id)
+    return bool(event.type.live_channels)
 
 
 def _retry(delivery_id: UUID, actor: AbstractBaseUser) -> str:
-    new = retrying.retry(delivery_id, actor=actor)
-    return f"It is sent again, as delivery {ids.ordinal_of(new)}."
+    new = ids.ordinal_of(retrying.retry(delivery_id, actor=actor))
+    if _waits(delivery_id):
+        return f"It waits as delivery {new}, until its message is resumed."
+    return f"It is sent again, as delivery {new}."
+
+
+def _waits(delivery_id: UUID) -> bool:
+    live = retrying.live_for(delivery_id)
+    return live is not None and live.is_paused
+
+
+def _foresee_sending(delivery_id: UUID) -> Sequence[str]:
+    live = retrying.live_for(delivery_id)
+    if live is None:
+        raise NotPossible(retrying.NOTHING_PUBLISHED)
+    if live.is_paused:
+        return (
+            "Its message is paused now: it waits, and is sent when the message is "
+            "resumed, unless it expires before.",
+        )
+    return ()
 
 
 def _arrived(delivery_id: UUID, actor: AbstractBaseUser) -> str:
@@ -53,6 +89,8 @@ def _lost(delivery_id: UUID, actor: AbstractBaseUser) -> str:
 
 def _send_held(work_id: UUID, actor: AbstractBaseUser) -> str:
     retrying.send_held(work_id, actor=actor)
+    if _waits(work_id):
+        return "It waits until its message is resumed."
     return "It is being sent."
 
 
@@ -68,7 +106,7 @@ EVENT_VERBS = {
             "What has not left yet is never sent. What is being handed over at this "
             "moment still arrives.",
         ),
-        "Cancel the event",
+        "Cancel event",
         _cancel,
         danger=True,
     ),
@@ -80,6 +118,7 @@ EVENT_VERBS = {
         ),
         "Route it again",
         _reroute,
+        foresee=_foresee_reroute,
     ),
 }
 DELIVERY_VERBS = {
@@ -92,6 +131,7 @@ DELIVERY_VERBS = {
         ),
         "Send again",
         _retry,
+        foresee=_foresee_sending,
     ),
     "arrived": Verb(
         "Did it arrive?",
@@ -113,6 +153,7 @@ DELIVERY_VERBS = {
         ("It may be the second copy that the recipient gets; it is flagged as such.",),
         "Send it",
         _send_held,
+        foresee=_foresee_sending,
     ),
     "end-held": Verb(
         "End this message without sending it again?",

@@ -12,10 +12,11 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from events import ids
-from events.admin_lists import BoundedLists, SelectFilter, short_moment
+from events.admin_lists import BoundedLists, SelectFilter, cut, short_moment
 from events.models import Channel, Event
 from txmsg.admin.framing import framed
 from txmsg.inbox import parse_mail
@@ -44,8 +45,9 @@ class ChannelFilter(SelectFilter):
 class InboxMessageAdmin(BoundedLists, ModelAdmin):
     """What arrived, newest first; nothing here is edited."""
 
+    list_title = "Inbox"
     change_list_template = "txmsg/inbox_list.html"
-    list_display = ("subject_line", "recipient", "channel", "sender", "received")
+    list_display = ("subject_line", "to", "channel", "from_", "received")
     list_display_links = ("subject_line",)
     list_filter = (ChannelFilter,)
     search_fields = ("recipient",)
@@ -55,13 +57,6 @@ class InboxMessageAdmin(BoundedLists, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave the messages themselves in the database until one is opened."""
         return super().get_queryset(request).defer("raw")
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the list."""
-        extra = {"title": "Inbox", **(extra_context or {})}
-        return super().changelist_view(request, extra)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -122,6 +117,16 @@ class InboxMessageAdmin(BoundedLists, ModelAdmin):
         """Return the subject, or what stands for it."""
         kind = message.get_channel_display()
         return message.subject or f"{kind} to {message.recipient[:60]}"
+
+    @admin.display(description="Recipient")
+    def to(self, message: InboxMessage) -> SafeString:
+        """Return who it is for."""
+        return cut(message.recipient)
+
+    @admin.display(description="Sender")
+    def from_(self, message: InboxMessage) -> SafeString:
+        """Return who it is from."""
+        return cut(message.sender or "–")
 
     @admin.display(description="Received")
     def received(self, message: InboxMessage) -> str:

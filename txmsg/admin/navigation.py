@@ -11,49 +11,18 @@ from django.apps import apps
 from django.contrib import admin
 from django.db.models import Count, Q
 from django.http import HttpRequest
-from django.urls import reverse
 
 from templates_app.models import Message, MessageStatus, Template
 from txmsg.admin.browse import sent_today
-
-_SECTIONS: list[tuple[str, list[tuple[str, str, str]]]] = [
-    (
-        "Triggered messages",
-        [
-            ("Transactional messages", "mail", "templates_app.message"),
-            ("Event history", "history", "events.event"),
-        ],
-    ),
-    (
-        "Set-up",
-        [
-            ("Event types", "bolt", "events.eventtype"),
-            ("Sources and API keys", "key", "events.source"),
-            ("Suppression list", "block", "history.suppression"),
-        ],
-    ),
-    (
-        "Operations",
-        [
-            ("Inbox", "inbox", "txmsg.inboxmessage"),
-            ("Users", "person", "auth.user"),
-            ("Groups", "group", "auth.group"),
-        ],
-    ),
-]
-_TABS = [
-    ("Browse", "templates_app.message"),
-    ("Templates", "templates_app.template"),
-    ("History", "history.execution"),
-]
+from txmsg.places import SECTIONS, TABS, list_of
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar's sections with the lists that this person may view."""
     sections = []
-    for title, entries in _SECTIONS:
+    for title, entries in SECTIONS:
         items = [
-            {"title": name, "icon": icon, "link": _list_of(model)}
+            {"title": name, "icon": icon, "link": list_of(model)}
             for name, icon, model in entries
             if _may_view(request, model)
         ]
@@ -64,8 +33,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the tabs over the three lists of transactional messages."""
-    shown = [(name, model) for name, model in _TABS if _may_view(request, model)]
-    items = [{"title": name, "link": _list_of(model)} for name, model in shown]
+    shown = [(name, model) for name, model in TABS if _may_view(request, model)]
+    items = [{"title": name, "link": list_of(model)} for name, model in shown]
     return [{"models": [model for _, model in shown], "items": items}]
 
 
@@ -98,7 +67,3 @@ def _may_view(request: HttpRequest, label: str) -> bool:
     if not admin.site.is_registered(model):
         return False
     return admin.site.get_model_admin(model).has_view_permission(request)
-
-
-def _list_of(label: str) -> str:
-    return reverse(f"admin:{label.replace('.', '_')}_changelist")

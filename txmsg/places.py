@@ -1,0 +1,56 @@
+"""Where each list stands in the admin: sections of the sidebar, and the tabs.
+
+Plain names and addresses; who may see a list is decided in `txmsg.admin.navigation`.
+"""
+
+from __future__ import annotations
+
+from django.urls import reverse
+
+SECTIONS: list[tuple[str, list[tuple[str, str, str]]]] = [
+    (
+        "Triggered messages",
+        [
+            ("Transactional messages", "mail", "templates_app.message"),
+            ("Event history", "history", "events.event"),
+        ],
+    ),
+    (
+        "Set-up",
+        [
+            ("Event types", "bolt", "events.eventtype"),
+            ("Sources and API keys", "key", "events.source"),
+            ("Suppression list", "block", "history.suppression"),
+        ],
+    ),
+    (
+        "Operations",
+        [
+            ("Inbox", "inbox", "txmsg.inboxmessage"),
+            ("Users", "person", "auth.user"),
+            ("Groups", "group", "auth.group"),
+        ],
+    ),
+]
+TABS = [
+    ("Browse", "templates_app.message"),
+    ("Templates", "templates_app.template"),
+    ("History", "history.execution"),
+]
+
+
+def list_of(label: str) -> str:
+    """Return the address of a model's list."""
+    return reverse(f"admin:{label.replace('.', '_')}_changelist")
+
+
+def place_of(address: str) -> tuple[str, str] | None:
+    """Return the section and the name under which the sidebar or a tab shows a list."""
+    for section, entries in SECTIONS:
+        for name, _, model in entries:
+            if address == list_of(model):
+                return section, name
+    for name, model in TABS:
+        if address == list_of(model):
+            return SECTIONS[0][1][0][0], name
+    return None

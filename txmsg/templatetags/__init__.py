@@ -1,0 +1,1 @@
+"""What our versions of unfold's own pieces of pages ask for."""
