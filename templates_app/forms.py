@@ -7,6 +7,7 @@ decided in `creating`, `editing` and `publishing`.
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -35,8 +36,8 @@ CONTENT_FIELDS: dict[str, tuple[str, ...]] = {
     "push": ("title", "body", "data"),
 }
 _POLICIES = [
-    (Policy.MUST_ARRIVE, "Send it again: it must arrive, even if it comes twice"),
-    (Policy.NEVER_TWICE, "Do not send it again: never twice, even if it got lost"),
+    (Policy.MUST_ARRIVE, "Send it again, even if it comes twice"),
+    (Policy.NEVER_TWICE, "Do not send it again, even if it is lost"),
     (Policy.ASK, "Keep it and ask an operator"),
 ]
 _LABELS = {
@@ -58,6 +59,7 @@ _HINTS = {
     "sender": "Empty: the installation's sender.",
     "data": "A JSON object for your app; Liquid stands inside the quotes.",
 }
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 _TALL = {"source": 26, "text": 6, "body": 4, "data": 6}
 
 
@@ -199,7 +201,6 @@ class MessageForm(DraftForm):
         max_length=64,
         label="Name",
         help_text="What callers post, for example order.confirmed.",
-        validators=EventType._meta.get_field("name").validators,
     )
     new_type_label = forms.CharField(required=False, max_length=120, label="Label")
 
@@ -211,8 +212,18 @@ class MessageForm(DraftForm):
             field.help_text = "Fixed while the message is live; unpublish to change it."
 
     def clean_new_type_name(self) -> str:
-        """Refuse the name of a type that exists."""
+        """Refuse the name of a type that exists, and characters that none may have."""
         name = str(self.cleaned_data["new_type_name"])
+        wrong = wrong_characters(name)
+        if wrong:
+            raise forms.ValidationError(
+                f"{wrong} cannot be used: letters a to z, digits, dots, hyphens and "
+                "underscores can, for example order.confirmed."
+            )
+        if name and not name[0].isalnum():
+            raise forms.ValidationError(
+                f"It begins with “{name[0]}”: begin with a letter or a digit."
+            )
         if name and EventType.objects.filter(name=name).exists():
             raise forms.ValidationError(f"{name} exists: choose it from the list.")
         return name
@@ -227,6 +238,15 @@ class MessageForm(DraftForm):
         if not name or self.fields["event_type"].disabled:
             return None
         return name, self.cleaned_data["new_type_label"]
+
+
+def wrong_characters(name: str) -> str:
+    """Return in words which characters of a name no event type's name may have."""
+    wrong = dict.fromkeys(_NOT_IN_NAMES.findall(name))
+    shown = ["a space" if each.isspace() else f"“{each}”" for each in wrong]
+    *most, last = list(dict.fromkeys(shown)) or [""]
+    words = f"{', '.join(most)} and {last}" if most else last
+    return words[:1].upper() + words[1:]
 
 
 def initial_of(draft: Message | Template) -> dict[str, Any]:

@@ -29,6 +29,9 @@ CLIPPED_BYTES = 102 * 1024  # beyond this size Gmail hides the rest of an email
 FRAME_POLICY = "default-src 'none'; img-src data: https:; style-src 'unsafe-inline'"
 
 _NOBODY = UUID(int=0)
+_SCHEME = re.compile(
+    r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE
+)
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _START = re.compile(r"\s*(?:<!doctype[^>]*>)?\s*(?:<html\b[^>]*>)?", re.IGNORECASE)
 # Links open in a new window, which the sandbox forbids: a click leads nowhere.
@@ -36,6 +39,7 @@ _GUARD = (
     f'<meta http-equiv="Content-Security-Policy" content="{FRAME_POLICY}">'
     '<base target="_blank">'
 )
+_ONLY_LIGHT = "<style>:root{color-scheme:only light!important}</style>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +104,12 @@ def simulate(
     return simulated
 
 
-def as_json(simulated: Simulation) -> dict[str, Any]:
+def as_json(simulated: Simulation, *, is_dark: bool = False) -> dict[str, Any]:
     """Return a simulation as plain data for the live preview; HTML is `framed`."""
     message = simulated.message
     parts = dict(message.parts) if message else {}
     if "html" in parts:
-        parts["html"] = framed(parts["html"])
+        parts["html"] = framed(parts["html"], is_dark=is_dark)
     return {
         "errors": [dict(error) for error in simulated.errors],
         "warnings": simulated.warnings,
@@ -147,11 +151,22 @@ def read_sample(text: str) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
     return value, None
 
 
-def framed(html: str) -> str:
-    """Return rendered HTML for a sandboxed frame: with a policy, without navigation."""
+def framed(html: str, *, is_dark: bool = False) -> str:
+    """Return rendered HTML for a sandboxed frame: with a policy, without navigation.
+
+    It looks light, or dark if the mail knows how, whatever the author's own system
+    prefers.
+    """
+    html = _SCHEME.sub(lambda match: _fixed(match[1], is_dark=is_dark), html)
     head = _HEAD.search(html)
     place = head.end() if head else _match_end(_START.match(html))
-    return html[:place] + _GUARD + html[place:]
+    return html[:place] + _GUARD + ("" if is_dark else _ONLY_LIGHT) + html[place:]
+
+
+def _fixed(scheme: str, *, is_dark: bool) -> str:
+    """Return a media feature that is always true or never, for a preference."""
+    is_wanted = (scheme.lower() == "dark") == is_dark
+    return "(min-width: 0)" if is_wanted else "(max-width: 0)"
 
 
 def _match_end(match: re.Match[str] | None) -> int:
@@ -168,7 +183,7 @@ def _sample_error(
     place = "" if line is None else f" (line {line}, column {column})"
     return {
         "code": "invalid_json",
-        "message": f"The sample is no valid JSON: {reason}{place}.",
+        "message": f"The sample is not valid JSON: {reason}{place}.",
         "part": "context_sample",
         "line": line,
         "column": column,

@@ -9,12 +9,14 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from events.models import ContractMode, EventType
 from history.models import Execution, Tally
 from templates_app import creating, editing, publishing
 from templates_app.models import Message, MessageStatus, Template
+from txmsg.admin.browse import kept_here
 
 pytestmark = pytest.mark.django_db
 
@@ -188,6 +190,43 @@ def test_publish_reviews_then_publishes_with_a_note(page: Client) -> None:
     assert "first" in shown
 
 
+def test_a_republish_says_what_changed(page: Client) -> None:
+    message = make_message()
+    publishing.publish(message)
+    shown = page.get(url(message, "publish")).content.decode()
+    assert "Republish: Welcome mail" in shown
+    assert "Nothing has changed since version 1." in shown
+    page.post(url(message), typed(page, message, subject="New"))
+    shown = page.get(url(message, "publish")).content.decode()
+    assert "Changed since version 1: subject." in shown
+
+
+def test_it_is_said_when_nothing_leaves_for_lack_of_a_provider(
+    page: Client, settings: Settings
+) -> None:
+    template = Template.objects.get(internal_name="blank-sms")
+    message = creating.create_message(template=template, label="Shipped")
+    message.event_type = EventType.objects.create(name="order.shipped", label="x")
+    message.save()
+    pages = [url(message), url(message, "publish")]
+    for address in pages:
+        shown = page.get(address).content.decode()
+        assert "No SMS provider is set up: messages are kept in the Inbox" in shown
+    assert "order.shipped</strong> events send this SMS when the" in shown
+    settings.TXMSG_CHANNELS = {"sms": "txmsg.channels.email.EmailChannel"}
+    for address in pages:
+        assert b"No SMS provider" not in page.get(address).content
+
+
+def test_mail_is_said_to_stay_here_only_without_a_mail_server(
+    settings: Settings,
+) -> None:
+    settings.TXMSG_EMBEDDED_INBOX = True
+    assert kept_here("email").startswith("No mail server is set up")
+    settings.TXMSG_EMBEDDED_INBOX = False
+    assert kept_here("email") == ""
+
+
 def test_publish_lists_what_stands_in_the_way(page: Client) -> None:
     message = make_message(bound=False)
     message.content["en"]["subject"] = "{{ broken"
@@ -233,6 +272,11 @@ def test_pause_resume_and_unpublish_ask_first(page: Client) -> None:
 def test_a_live_message_is_not_deleted_and_the_reason_is_said(page: Client) -> None:
     message = make_message()
     publishing.publish(message)
+    asked = page.get(url(message, "delete")).content.decode()
+    assert "is live and cannot be deleted" in asked
+    assert url(message, "unpublish") in asked
+    assert ">Delete</button>" not in asked
+    assert url(message, "delete") not in page.get(url(message)).content.decode()
     answer = page.post(url(message, "delete"), follow=True)
     assert b"unpublish it before deleting" in answer.content
     publishing.unpublish(message)
@@ -255,6 +299,23 @@ def test_an_event_type_is_made_with_the_message(page: Client) -> None:
     assert message.event_type.contract["properties"] == {"name": {"type": "string"}}
     again = page.post(url(message), typed(page, message, new_type_name="user.joined"))
     assert b"user.joined exists" in again.content
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("order shipped", "A space cannot be used"),
+        ("order:shipped!", "“:” and “!” cannot be used"),
+        (".order", "It begins with “.”"),
+    ],
+)
+def test_a_bad_name_of_an_event_type_is_told_what_is_wrong(
+    page: Client, name: str, words: str
+) -> None:
+    message = make_message(bound=False)
+    answer = page.post(url(message), typed(page, message, new_type_name=name))
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
 
 
 def test_without_a_sample_a_new_event_type_is_open() -> None:
@@ -302,6 +363,7 @@ def test_a_built_in_template_is_read_only_and_can_be_duplicated(page: Client) ->
 
 def test_a_message_becomes_a_template(page: Client) -> None:
     message = make_message()
+    assert b"Welcome mail template" in page.get(url(message, "template")).content
     page.post(url(message, "template"), {"label": "From a message"})
     template = Template.objects.get(label="From a message")
     assert template.content == message.content
@@ -319,6 +381,16 @@ def test_who_may_only_view_sees_a_page_without_saving(author: User) -> None:
     assert client.post(url(message), {"label": "x"}).status_code == 403
     for step in ("publish", "pause", "unpublish", "duplicate", "delete"):
         assert client.post(url(message, step)).status_code == 403
+
+
+def test_browse_can_be_asked_for_what_waits_to_be_published(page: Client) -> None:
+    message = make_message()
+    address = reverse("admin:templates_app_message_changelist")
+    assert b"Welcome mail" not in page.get(address, {"changes": "waiting"}).content
+    publishing.publish(message)
+    page.post(url(message), typed(page, message, subject="New"))
+    assert b"Welcome mail" in page.get(address, {"changes": "waiting"}).content
+    assert b"?changes=waiting" in page.get(reverse("admin:index")).content
 
 
 def test_browse_counts_today_with_one_query_for_the_page(

@@ -110,6 +110,20 @@ def test_a_framed_page_has_its_policy_in_the_head_whatever_the_html() -> None:
         )
 
 
+def test_a_framed_page_is_light_or_dark_whatever_the_system_prefers() -> None:
+    html = (
+        "<head><style>@media ( Prefers-Color-Scheme:dark ) { a { color: red } }"
+        "@media (prefers-color-scheme: light) { a { color: blue } }</style></head>"
+    )
+    light, dark = framed(html), framed(html, is_dark=True)
+    for page in (light, dark):
+        assert "prefers-color-scheme" not in page.lower()
+    assert "@media (max-width: 0) { a { color: red }" in light
+    assert "@media (min-width: 0) { a { color: red }" in dark
+    assert "color-scheme:only light" in light
+    assert "color-scheme:only light" not in dark
+
+
 def test_the_answer_for_the_live_preview_is_plain_and_framed() -> None:
     answer = as_json(simulated("email", EMAIL, {"n": "A-1"}))
     assert "Content-Security-Policy" in answer["parts"]["html"]

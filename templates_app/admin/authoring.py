@@ -209,13 +209,14 @@ class DraftAdmin(ModelAdmin):
         if error is not None:
             failed = simulation.Simulation(errors=[error])
             return JsonResponse(simulation.as_json(failed))
+        is_dark = "_dark" in request.POST
         simulated = self.simulated(
             draft,
             ctx,
             event_type=self._chosen_type(request, draft),
             content=typed_content(draft.channel, plain_lines(request.POST)),
         )
-        return JsonResponse(simulation.as_json(simulated))
+        return JsonResponse(simulation.as_json(simulated, is_dark=is_dark))
 
     def simulate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show a draft as saved, rendered from a sample."""
@@ -238,7 +239,9 @@ class DraftAdmin(ModelAdmin):
         _, simulated = self._simulated_as_saved(request, draft)
         if simulated.message is None or "html" not in simulated.message.parts:
             raise Http404("There is no HTML to show.")
-        html = simulation.framed(simulated.message.parts["html"])
+        html = simulation.framed(
+            simulated.message.parts["html"], is_dark="dark" in request.GET
+        )
         headers = {
             "Content-Security-Policy": f"sandbox; {simulation.FRAME_POLICY}",
             "Referrer-Policy": "no-referrer",
@@ -311,6 +314,7 @@ class DraftAdmin(ModelAdmin):
             verb="Duplicate",
             sentence="The copy is a draft of its own: edits of one do not reach "
             "the other.",
+            suffix="(copy)",
             make=self.duplicated,
         )
 
@@ -325,15 +329,15 @@ class DraftAdmin(ModelAdmin):
         *,
         verb: str,
         sentence: str,
+        suffix: str,
         make: Callable[..., Draft],
     ) -> HttpResponse:
         """Ask for a label, make a copy, open it."""
         draft = self.draft(request, pk)
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = LabelForm(
-            posted(request), initial={"label": f"{draft.label} (copy)"[:120]}
-        )
+        proposal = f"{draft.label[: 119 - len(suffix)]} {suffix}"
+        form = LabelForm(posted(request), initial={"label": proposal})
         if request.method == "POST" and form.is_valid():
             made = make(
                 draft, label=form.cleaned_data["label"], author=editor_of(request)

@@ -24,10 +24,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RelatedDropdownFilter,
+)
 from unfold.decorators import action
 
-from templates_app import creating, editing, publishing
+from events.models import Channel
+from templates_app import creating, editing, publishing, reviewing
 from templates_app.admin import cells
 from templates_app.admin.authoring import Draft, DraftAdmin, editor_of, posted
 from templates_app.forms import MessageForm, NoteForm
@@ -76,6 +81,26 @@ UNPUBLISH = Transition(
 )
 
 
+class ChangesFilter(DropdownFilter):
+    """Live messages whose edits wait to be published."""
+
+    title = "unpublished changes"
+    parameter_name = "changes"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the one choice besides all."""
+        return [("waiting", "With unpublished changes")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Message]
+    ) -> QuerySet[Message]:
+        """Return live messages with changes; a draft is nothing but changes."""
+        if self.value() != "waiting":
+            return queryset
+        live = queryset.exclude(status=MessageStatus.DRAFT)
+        return live.filter(has_unpublished_changes=True)
+
+
 class MessageAdmin(DraftAdmin):
     """What authors write, bind to an event type and publish."""
 
@@ -94,6 +119,7 @@ class MessageAdmin(DraftAdmin):
         ("status", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
         ("event_type", RelatedDropdownFilter),
+        ChangesFilter,
     ]
     list_select_related = ("event_type",)
     search_fields = ("label", "internal_name")
@@ -113,6 +139,9 @@ class MessageAdmin(DraftAdmin):
         words = {
             "create_label": self.wizard_title,
             "title": "Transactional messages",
+            "empty": "A transactional message answers one business event, such as a "
+            "confirmed order. Start from a template, bind it to an event type, "
+            "simulate it, publish it.",
         }
         return super().changelist_view(request, {**words, **(extra_context or {})})
 
@@ -155,12 +184,24 @@ class MessageAdmin(DraftAdmin):
         """Return a message's state, its versions and its log."""
         log = draft.publication_log.select_related("actor", "version")
         versions = draft.versions.select_related("author")
+        is_published = draft.status == MessageStatus.PUBLISHED
         return {
             "pills": cells.pills(draft),
             "is_live": draft.status != MessageStatus.DRAFT,
+            "is_settled": is_published and not draft.has_unpublished_changes,
+            "has_news": draft.status == MessageStatus.DRAFT
+            or (is_published and draft.has_unpublished_changes),
+            "not_sent": self.not_sent(draft.channel),
             "log": log[:_LOG_LINES],
             "versions": versions.defer("compiled", "content")[:_LOG_LINES],
         }
+
+    def not_sent(self, channel: str) -> str:
+        """Return why messages of a channel leave this machine not; empty if they do.
+
+        Known further up, where the channels are.
+        """
+        return ""
 
     # --- the way to production
 
@@ -183,17 +224,29 @@ class MessageAdmin(DraftAdmin):
                 request, f"“{message.label}” is live as version {version.number}."
             )
             return HttpResponseRedirect(self.url("change", pk))
-        context = {
-            "title": f"Publish: {message.label}",
-            "form": form,
+        context = {"form": form, **self._review(message)}
+        return self.answer(request, "publish.html", context, draft=message)
+
+    def _review(self, message: Message) -> dict[str, Any]:
+        """Return what an author should know before publishing."""
+        is_live = message.status != MessageStatus.DRAFT
+        event_type = message.event_type
+        return {
+            "title": f"{'Republish' if is_live else 'Publish'}: {message.label}",
             "problems": publishing.problems_of(message),
             "simulated": self.simulated(
-                message, message.context_sample, event_type=message.event_type
+                message, message.context_sample, event_type=event_type
             ),
-            "is_live": message.status != MessageStatus.DRAFT,
+            "is_live": is_live,
             "pills": cells.pills(message),
+            "channel_noun": reviewing.NOUNS[Channel(message.channel)],
+            "who": reviewing.who_gets_it(event_type, message.channel)
+            if event_type
+            else "",
+            "changed": reviewing.changed_since_live(message) if is_live else [],
+            "left": reviewing.left_from_template(message),
+            "not_sent": self.not_sent(message.channel),
         }
-        return self.answer(request, "publish.html", context, draft=message)
 
     def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask, then pause."""
@@ -228,11 +281,21 @@ class MessageAdmin(DraftAdmin):
             return HttpResponseRedirect(
                 reverse("admin:templates_app_message_changelist")
             )
+        is_live = message.status != MessageStatus.DRAFT
         context = {
             "title": f"Delete: {message.label}",
             "verb": "Delete",
             "is_danger": True,
-            "sentences": ["The draft disappears from Browse. What it sent stays."],
+            "refusal": f"“{message.label}” is live and cannot be deleted"
+            if is_live
+            else "",
+            "instead": UNPUBLISH.verb,
+            "instead_url": self.url("unpublish", message.pk),
+            "sentences": [
+                "Unpublish it first: it becomes a draft, and a draft can be deleted."
+                if is_live
+                else "The draft disappears from Browse. What it sent stays."
+            ],
         }
         return self.answer(request, "confirm.html", context, draft=message)
 
@@ -244,6 +307,7 @@ class MessageAdmin(DraftAdmin):
             verb="Save as template",
             sentence="The template takes properties, sample and content; not the "
             "event type.",
+            suffix="template",
             make=lambda draft, label, author: creating.create_template(
                 source=draft, label=label, author=author
             ),
@@ -316,7 +380,12 @@ class MessageAdmin(DraftAdmin):
         """Open the page that makes a template."""
         return HttpResponseRedirect(self.url("template", object_id))
 
-    @action(description="Delete", url_path="delete-row", icon="delete")
+    @action(
+        description="Delete",
+        url_path="delete-row",
+        icon="delete",
+        attrs={"field": "status", "value": MessageStatus.DRAFT},
+    )
     def delete_row(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Open the page that deletes."""
         return HttpResponseRedirect(self.url("delete", object_id))

@@ -40,7 +40,12 @@ class TemplateAdmin(DraftAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list with its own words."""
-        words = {"create_label": self.wizard_title, "title": "Templates"}
+        words = {
+            "create_label": self.wizard_title,
+            "title": "Templates",
+            "empty": "A template is a start that many messages share: properties, a "
+            "context sample and content, but no event type.",
+        }
         return super().changelist_view(request, {**words, **(extra_context or {})})
 
     def may_edit(self, request: HttpRequest, draft: Any) -> bool:
@@ -80,6 +85,9 @@ class TemplateAdmin(DraftAdmin):
             "title": f"Delete: {template.label}",
             "verb": "Delete",
             "is_danger": True,
+            "refusal": f"“{template.label}” is built in and cannot be deleted"
+            if template.is_builtin
+            else "",
             "sentences": [
                 "Messages that were made from this template stay as they are."
             ],
@@ -113,7 +121,12 @@ class TemplateAdmin(DraftAdmin):
         """Open the page that duplicates."""
         return HttpResponseRedirect(self.url("duplicate", object_id))
 
-    @action(description="Delete", url_path="delete-row", icon="delete")
+    @action(
+        description="Delete",
+        url_path="delete-row",
+        icon="delete",
+        attrs={"field": "is_builtin", "value": False},
+    )
     def delete_row(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Open the page that deletes."""
         return HttpResponseRedirect(self.url("delete", object_id))

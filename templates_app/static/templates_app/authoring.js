@@ -45,6 +45,14 @@ if (stage) {
   dark.addEventListener("click", () => {
     const isDark = stage.toggleAttribute("data-dark");
     dark.setAttribute("aria-pressed", String(isDark));
+    if (form) {
+      refresh();
+      return;
+    }
+    const address = new URL(find("frame").src);
+    if (isDark) address.searchParams.set("dark", "1");
+    // Not by its src: that would be a step for the browser's Back.
+    find("frame").contentWindow.location.replace(address);
   });
   new ResizeObserver(fit).observe(stage);
 }
@@ -62,7 +70,7 @@ function offsetOf(text, line, column) {
 }
 
 function showPlace(part, line, column) {
-  const field = form.elements[FIELD_OF_PART[part] || part];
+  const field = fieldOf(part);
   if (!field) return;
   const folded = field.closest("details");
   if (folded) folded.open = true;
@@ -86,11 +94,23 @@ function showPlace(part, line, column) {
 
 let timer = 0;
 let asked = 0;
+let hasShown = false;
+
+const fieldOf = (part) => form.elements[FIELD_OF_PART[part] || part];
+const listBeside = (field) => field?.closest?.(".tx-field")?.querySelector(".errorlist");
+
+function forgetSaid(field) {
+  listBeside(field)?.remove();
+  field.closest(".tx-field")?.classList.remove("tx-wrong");
+  form.querySelector("[data-sample-problem]").textContent = "";
+}
 
 function showErrors(errors) {
   const list = find("errors");
+  // What the server has said beside a field is said once.
+  const unsaid = errors.filter((error) => !listBeside(fieldOf(error.part)));
   list.replaceChildren(
-    ...errors.map((error) => {
+    ...unsaid.map((error) => {
       const item = document.createElement("li");
       const button = document.createElement("button");
       button.type = "button";
@@ -105,8 +125,6 @@ function showErrors(errors) {
       return item;
     }),
   );
-  const sample = errors.find((error) => error.part === "context_sample");
-  document.querySelector("[data-sample-problem]").textContent = sample ? sample.message : "";
 }
 
 function showParts(answer) {
@@ -135,11 +153,13 @@ function showParts(answer) {
 async function refresh() {
   const number = (asked += 1);
   put("preview-status", "…");
+  const typed = new URLSearchParams(new FormData(form));
+  if (stage?.hasAttribute("data-dark")) typed.set("_dark", "1");
   let answer;
   try {
     const response = await fetch(form.dataset.preview, {
       method: "POST",
-      body: new URLSearchParams(new FormData(form)),
+      body: typed,
       headers: { Accept: "application/json" },
     });
     if (!response.ok) throw new Error(`${response.status}`);
@@ -151,7 +171,9 @@ async function refresh() {
   if (number !== asked) return; // a later one is under way
   const failed = answer.errors.length > 0;
   pane.toggleAttribute("data-stale", failed);
-  put("preview-status", failed ? "Last good state" : "Up to date");
+  hasShown ||= !failed;
+  const old = hasShown ? "Last good state" : "Nothing to show yet";
+  put("preview-status", failed ? old : "Up to date");
   showErrors(answer.errors);
   find("warnings").replaceChildren(
     ...answer.warnings.map((words) => {
@@ -217,7 +239,8 @@ if (form) {
   let isDirty = form.querySelector(".tx-wrong, [name=_overwrite]") !== null;
   const unsaved = form.querySelector(".tx-unsaved");
   unsaved.hidden = !isDirty;
-  form.addEventListener("input", () => {
+  form.addEventListener("input", (event) => {
+    forgetSaid(event.target);
     isDirty = true;
     unsaved.hidden = false;
     refreshSoon();
@@ -233,6 +256,10 @@ if (form) {
     field.addEventListener("keydown", onCodeKey);
     field.addEventListener("blur", () => delete field.dataset.leaving);
   }
+  const jump = document.querySelector("[data-jump]");
+  new IntersectionObserver(([seen]) => {
+    jump.hidden = seen.isIntersecting;
+  }).observe(pane);
   form.querySelector("[data-pretty]").addEventListener("click", tidy);
   const take = form.querySelector("[data-type-sample]");
   if (take) take.addEventListener("click", () => takeTypeSample(take));
