@@ -111,9 +111,16 @@ TEMPLATES = [
     }
 ]
 
+# No transaction of ours idles: one that does belongs to a frozen process, and others
+# wait for its locks.
+_database = env.db_url_config(DATABASE_URL)
+_database["OPTIONS"] = {
+    "options": "-c idle_in_transaction_session_timeout=15s",
+    **_database.get("OPTIONS", {}),
+}
 DATABASES = {
     "default": {
-        **env.db_url_config(DATABASE_URL),
+        **_database,
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -208,6 +215,13 @@ TXMSG_BATCH_SIZE = env.int("TXMSG_BATCH_SIZE", default=500)
 TXMSG_WAVE_SIZE = env.int("TXMSG_WAVE_SIZE", default=50)
 TXMSG_LEASE_SECONDS = env.int("TXMSG_LEASE_SECONDS", default=60)
 TXMSG_SEND_TIMEOUT_SECONDS = env.int("TXMSG_SEND_TIMEOUT_SECONDS", default=30)
+
+if TXMSG_LEASE_SECONDS < TXMSG_SEND_TIMEOUT_SECONDS + 10:
+    message = (
+        "TXMSG_LEASE_SECONDS must be at least 10 more than TXMSG_SEND_TIMEOUT_SECONDS: "
+        "a lease must outlive the sending of a wave."
+    )
+    raise ImproperlyConfigured(message)
 
 LOGGING = {
     "version": 1,

@@ -237,7 +237,7 @@ def _check(
         type=event_type,
         lane=event.lane or event_type.lane,
         route=(covered or routes)[0],
-        stage=Stage.PENDING if covered else Stage.NOT_COVERED,
+        stage=Stage.PENDING if covered or _is_later(event) else Stage.NOT_COVERED,
         warnings=[asdict(warning) for warning in warnings],
     )
 
@@ -287,6 +287,11 @@ def _trimmed(event: EventIn, body: Mapping[str, Any]) -> list[Fault]:
         for name in ("email", "phone")
         if getattr(event.recipient, name) and given[name] != given[name].strip(" ")
     ]
+
+
+def _is_later(event: EventIn) -> bool:
+    """Say whether an event waits for its time: what covers it then is seen then."""
+    return event.scheduled_at is not None and event.scheduled_at > datetime.now(UTC)
 
 
 def _check_times(

@@ -242,6 +242,15 @@ def live_versions() -> dict[RouteKey, LiveVersion]:
     }
 
 
+def versions_of_live_messages(version_ids: Iterable[int]) -> set[int]:
+    """Return which of these versions belong to a message that is live, or paused."""
+    return set(
+        Version.objects.filter(pk__in=set(version_ids))
+        .exclude(message__status=MessageStatus.DRAFT)
+        .values_list("pk", flat=True)
+    )
+
+
 def sendable(version_ids: Iterable[int]) -> set[int]:
     """Return which of these versions belong to a message that is published now.
 
@@ -322,8 +331,13 @@ def _save_state(message: Message) -> None:
     )
     if message.event_type_id is None:
         return
-    # The door below reads this instead of looking up the stairs.
+    # The door below reads this instead of looking up the stairs. The lock comes first:
+    # two messages of one type published at once would each miss the other.
     with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM events_eventtype WHERE id = %s FOR NO KEY UPDATE",
+            [message.event_type_id],
+        )
         cursor.execute(
             """
             UPDATE events_eventtype SET live_channels = ARRAY(

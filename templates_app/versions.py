@@ -84,7 +84,7 @@ def warm(version_ids: Iterable[int]) -> None:
     The first real event then pays neither for compiling nor for what rendering loads
     on its first use. What fails here will fail, with its place, when it is sent.
     """
-    for version_id in version_ids:
+    for version_id in list(version_ids)[:KEPT]:
         if version_id in _kept:
             continue
         loaded = load(version_id)

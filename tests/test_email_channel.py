@@ -164,7 +164,7 @@ def test_a_server_that_stops_reading_before_the_dot_has_certainly_not_the_mail(
     letter = Letter("a@shop.example", "drop-before-dot@x.example", large, utf8=False)
     answer = conversation.hand_over(letter)
     assert (answer.stage, answer.code) == (Stage.CONTENT, None)
-    assert classify(answer) == (ROUTE, "route_down")
+    assert classify(answer) == (TRANSIENT, "soft_bounce")
 
 
 def test_an_idle_421_ends_the_route_only_when_a_new_connection_says_it_too() -> None:

@@ -51,7 +51,7 @@ def drain(lane: str) -> int:
     run.finished = 0
     try:
         if here.has_left_rows:
-            work.end_leases_of(here.owner, but="")
+            work.give_up(here.owner)
             here.has_left_rows = False
         return pipeline.drain(run, seconds=DRAIN_SECONDS, linger=LINGER_SECONDS)
     except (OperationalError, InterfaceError):

@@ -88,18 +88,26 @@ def route_delay(failures: int) -> float:
 
 
 def unknown(
-    verdict: Verdict, item: Item, ending: Ending, a_try: Try, *, policy: str
+    verdict: Verdict,
+    item: Item,
+    ending: Ending,
+    a_try: Try,
+    *,
+    policy: str,
+    delay_seconds: float = 0,
 ) -> None:
     """Resolve a row of unknown outcome by its message's policy; expiry always wins.
 
-    `ending` is how it ends if it is not sent again.
+    `ending` is how it ends if it is not sent again; also after too many tries, since
+    each may have been a copy.
     """
-    if item.expired or item.crashed or policy == UnknownOutcome.NEVER_TWICE:
+    is_over = item.expired or item.crashed or item.attempts + 1 >= MAX_ATTEMPTS
+    if is_over or policy == UnknownOutcome.NEVER_TWICE:
         verdict.endings.append(ending)
     elif policy == UnknownOutcome.ASK:
         verdict.held.append(Postponement(item.id, 0, a_try))
     else:
-        verdict.unknown.append(Postponement(item.id, 0, a_try))
+        verdict.unknown.append(Postponement(item.id, delay_seconds, a_try))
 
 
 def _judge_one(verdict: Verdict, sent: Sent, *, lane: str, now: datetime) -> None:
@@ -134,7 +142,9 @@ def _judge_one(verdict: Verdict, sent: Sent, *, lane: str, now: datetime) -> Non
         was_tried=True,
     )
     if outcome.kind == OutcomeKind.UNKNOWN:
-        unknown(verdict, item, ending, a_try, policy=sent.policy)
+        # A server that takes mails and never says so must not get one a second.
+        delay = retry_delay(lane, item.attempts + 1)
+        unknown(verdict, item, ending, a_try, policy=sent.policy, delay_seconds=delay)
     else:
         verdict.endings.append(ending)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -38,15 +39,18 @@ from templates_app.rendering import RenderContext, RenderedMessage, RenderError
 from templates_app.versions import LoadedVersion
 from txmsg import outcomes
 from txmsg.channels import get_channel
-from txmsg.channels.base import OutcomeKind
+from txmsg.channels.base import Channel, Outcome, OutcomeKind
 from txmsg.outcomes import Sent
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 RESCAN_SECONDS = 5.0
+YIELD_SECONDS = 1.0
 LINGER_STEP_SECONDS = 0.01
 RENDER_ERRORS_ALLOWED = 20
-_RECORD_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 
 
 @dataclass(slots=True)
@@ -132,6 +136,7 @@ def claim_batch(run: Drain) -> Claim:
         limit=settings.TXMSG_BATCH_SIZE,
         lease_seconds=settings.TXMSG_LEASE_SECONDS,
         live=publishing.live_versions(),
+        live_pins=publishing.versions_of_live_messages,
         floor=run.floor(),
     )
     run.low_water = claim.low_water or work.BEGINNING
@@ -144,6 +149,7 @@ def handle(run: Drain, claim: Claim) -> None:
     After a database error the rows that were not marked are handed back.
     """
     unmarked = {item.id for item in claim.items}
+    broken: set[str] = set()
     try:
         if len(claim.items) == 1:
             work.begin(claim.items[0].id, lease_no=claim.lease_no)
@@ -153,14 +159,24 @@ def handle(run: Drain, claim: Claim) -> None:
         endings += failed
         _record(run, Results(endings=endings), lease_no=claim.lease_no)
         unmarked -= {ending.id for ending in endings}
-        renewed = time.monotonic()
+        began = renewed = time.monotonic()
         for wave in waves(ready):
-            if run.should_stop():
+            if run.should_stop() or (
+                run.should_yield() and time.monotonic() - began > YIELD_SECONDS
+            ):
                 break
+            channel = wave[0].item.channel
+            if channel in broken:
+                later = [row.item.id for row in wave]
+                _leave_route_alone(run, channel, later, claim.lease_no)
+                unmarked -= set(later)
+                continue
             if time.monotonic() - renewed > settings.TXMSG_LEASE_SECONDS / 4:
                 _renew(unmarked, claim.lease_no)
                 renewed = time.monotonic()
-            send(run, wave, unmarked, lease_no=claim.lease_no)
+            if not send(run, wave, unmarked, lease_no=claim.lease_no):
+                run.route_failures[channel] = run.route_failures.get(channel, 0) + 1
+                broken.add(channel)
     except (OperationalError, InterfaceError):
         logger.exception("the database failed; handing back what was not marked")
         connection.close()
@@ -271,19 +287,21 @@ def waves(ready: Sequence[Ready]) -> Iterator[list[Ready]]:
 
 def send(
     run: Drain, wave: Sequence[Ready], unmarked: set[UUID], *, lease_no: int
-) -> None:
+) -> bool:
     """Mark a wave, hand it to its channel, and record what became of it.
 
-    Takes what it marked, or parked, out of `unmarked`.
+    Takes what it marked, or parked, out of `unmarked`. Returns False when the way to
+    the provider is broken.
     """
     channel = wave[0].item.channel
     try:
         way = get_channel(channel)
     except (ValueError, ImproperlyConfigured) as error:
         logger.error("%s cannot be used: %s", channel, error)
-        _leave_route_alone(run, channel, [row.item.id for row in wave], lease_no)
-        unmarked -= {row.item.id for row in wave}
-        return
+        later = [row.item.id for row in wave]
+        _leave_route_alone(run, channel, later, lease_no)
+        unmarked -= set(later)
+        return False
     with transaction.atomic():
         # A pause that has returned is seen here; one that comes later waits for us.
         live = publishing.sendable(row.version.id for row in wave)
@@ -299,11 +317,8 @@ def send(
     unmarked -= marked | set(parked)
     rows = [row for row in wave if row.item.id in marked]
     if not rows:
-        return
-    answers = way.send(
-        [row.message for row in rows],
-        deadline=time.monotonic() + settings.TXMSG_SEND_TIMEOUT_SECONDS,
-    )
+        return True
+    answers = _hand_over(way, [row.message for row in rows])
     verdict = outcomes.judge(
         (
             Sent(
@@ -319,13 +334,26 @@ def send(
         now=datetime.now(UTC),
     )
     _record(run, verdict.results(), lease_no=lease_no)
-    _hand_back(verdict.unsent, lease_no)
-    if verdict.route_down:
-        why = next(o.answer for o in answers if o.kind is OutcomeKind.ROUTE)
-        logger.warning("%s: provider not reached: %s", channel, why)
-        _leave_route_alone(run, channel, verdict.route_down, lease_no)
-    else:
+    if verdict.unsent:
+        _repeat(lambda: work.hand_back(verdict.unsent, lease_no=lease_no))
+    if not verdict.route_down:
         run.route_failures.pop(channel, None)
+        return True
+    why = next(o.answer for o in answers if o.kind is OutcomeKind.ROUTE)
+    logger.warning("%s: provider not reached: %s", channel, why)
+    _leave_route_alone(run, channel, verdict.route_down, lease_no)
+    return False
+
+
+def _hand_over(way: Channel, messages: Sequence[RenderedMessage]) -> Sequence[Outcome]:
+    """Send by a channel; one that raises against its contract leaves all unknown."""
+    deadline = time.monotonic() + settings.TXMSG_SEND_TIMEOUT_SECONDS
+    try:
+        return way.send(messages, deadline=deadline)
+    except Exception as error:
+        logger.exception("a channel raised; the outcome of its wave is unknown")
+        answer = f"The channel failed: {type(error).__name__}."
+        return [Outcome(OutcomeKind.UNKNOWN, answer=answer)] * len(messages)
 
 
 def _expired(item: Item) -> Ending:
@@ -350,20 +378,17 @@ def _leave_route_alone(
     run: Drain, channel: str, item_ids: Sequence[UUID], lease_no: int
 ) -> None:
     """Hand rows back with a delay that grows as long as the route is broken."""
-    run.route_failures[channel] = run.route_failures.get(channel, 0) + 1
-    work.hand_back(
-        item_ids,
-        lease_no=lease_no,
-        delay_seconds=outcomes.route_delay(run.route_failures[channel]),
-    )
+    delay = outcomes.route_delay(run.route_failures.get(channel, 0) + 1)
+    _repeat(lambda: work.hand_back(item_ids, lease_no=lease_no, delay_seconds=delay))
 
 
 def _count_render_error(run: Drain, version: LoadedVersion) -> None:
     """Pause a message after twenty render errors in a row."""
     count = run.render_errors.get(version.id, 0) + 1
     run.render_errors[version.id] = count
-    if count != RENDER_ERRORS_ALLOWED:
+    if count < RENDER_ERRORS_ALLOWED:
         return
+    del run.render_errors[version.id]
     note = f"Paused by txmsg: {count} events in a row could not be rendered."
     logger.error("%s: %s", version.internal_name, note)
     try:
@@ -373,19 +398,21 @@ def _count_render_error(run: Drain, version: LoadedVersion) -> None:
 
 
 def _record(run: Drain, results: Results, *, lease_no: int) -> None:
-    """Record, and repeat after a database error: the outcomes are known by now."""
-    for pause in (*_RECORD_PAUSES, None):
+    """Record what became of rows, and count it."""
+    recorded = _repeat(lambda: recording.record(results, lease_no=lease_no))
+    run.finished += len(recorded.own)
+
+
+def _repeat(action: Callable[[], T]) -> T:
+    """Do what is known by now and must be written; again after a database error."""
+    for pause in _PAUSES:
         try:
-            recorded = recording.record(results, lease_no=lease_no)
+            return action()
         except (OperationalError, InterfaceError) as error:
             connection.close()
-            if pause is None:
-                raise
-            logger.warning("recording failed, repeating in %.1f s: %s", pause, error)
+            logger.warning("writing failed, repeating in %.1f s: %s", pause, error)
             time.sleep(pause)
-        else:
-            run.finished += len(recorded.own)
-            return
+    return action()
 
 
 def _renew(item_ids: set[UUID], lease_no: int) -> None:

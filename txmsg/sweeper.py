@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 STEP_SECONDS = 1.0
 PARTITIONS_SECONDS = 3600.0
+PARTITIONS_AGAIN_SECONDS = 60.0
 # What is due for longer than this was rung for in vain.
 RING_AGAIN_SECONDS = 1.5
 NAME = "sweeper"
@@ -51,6 +52,7 @@ def run(should_stop: Callable[[float], bool]) -> None:
             if _is_ours():
                 sweep()
                 if time.monotonic() >= partitions_at:
+                    partitions_at = time.monotonic() + PARTITIONS_AGAIN_SECONDS
                     partitions.ensure()
                     partitions_at = time.monotonic() + PARTITIONS_SECONDS
         except (DatabaseError, InterfaceError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -110,6 +110,10 @@ class _Row:
             self.stage = Stage.RETRY if self.attempts else Stage.QUEUED
             self.version_id = self.version_id or version.id
 
+    def unpin(self) -> None:
+        """Let the next claim that sends this row pin what is live then."""
+        self.version_id = None
+
     def wait(self, stage: Stage) -> None:
         """Let the event wait unrouted."""
         self.stage, self.is_parked = stage, True
@@ -123,6 +127,7 @@ def claim(
     limit: int,
     lease_seconds: float,
     live: Mapping[RouteKey, LiveVersion],
+    live_pins: Callable[[set[int]], set[int]] = lambda version_ids: version_ids,
     floor: datetime = BEGINNING,
 ) -> Claim:
     """Take up to `limit` due rows of a lane under a new lease, routed and pinned.
@@ -130,6 +135,9 @@ def claim(
     Event types take turns. Rows of a worker that died are taken apart from the rest,
     half as many as it had, so that a message that kills its worker is found. Rows
     without a live message are parked in passing. One transaction.
+
+    A retry keeps its version as long as `live_pins`, given version ids, returns it: as
+    long as that version's message is live. A row that was never tried is pinned anew.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         rules = _type_rules(cursor)
@@ -139,6 +147,11 @@ def claim(
         if not rows:
             return Claim()
         taken = _without_neighbours_of_a_death(rows)
+        pins = {row.version_id for row in taken if row.version_id and row.attempts}
+        kept = live_pins({pin for pin in pins if pin}) if pins else set()
+        for row in taken:
+            if row.version_id not in kept and not row.expired:
+                row.unpin()
         _route(cursor, taken, rules, live)
         lease_no = next_lease_no(cursor)
         items = _lease(cursor, taken, lease_no, owner, lease_seconds)
@@ -208,6 +221,7 @@ def _select_due(
             },
         )
         found = [_Row(*values) for values in cursor.fetchall()]
+        found.sort(key=lambda row: row.due_at)
         rows += found[: limit - len(rows)]
         counts = Counter(row.type_id for row in found)
         types = [type_id for type_id, count in counts.items() if count == share]
@@ -362,8 +376,9 @@ _UPDATE = f"""
     UPDATE events_work
     SET stage = r.stage, channel = r.channel, address = r.address,
         version_id = r.version_id, deaths = r.deaths,
-        pinned_at = CASE WHEN r.version_id IS NOT NULL
-                         THEN coalesce(w.pinned_at, clock_timestamp()) END,
+        pinned_at = CASE WHEN r.version_id IS NULL THEN NULL
+                         WHEN r.version_id = w.version_id THEN w.pinned_at
+                         ELSE clock_timestamp() END,
         (lease_no, lease_owner, lease_size, due_at) = ROW({_LEASE_COLUMNS})
     FROM {_ROWS} WHERE events_work.id = r.id
     RETURNING events_work.id, events_work.pinned_at

@@ -47,7 +47,8 @@ def mark(
 ) -> set[UUID]:
     """Commit that these rows are about to be sent; return those that may be.
 
-    Left out are rows whose lease was lost or has less left than the sending may take.
+    Left out are rows whose lease was lost or has less left than the sending may take,
+    and rows that have expired since they were claimed.
     The lease of the marked ones begins anew. A row marked alone counts as begun: if
     its worker dies now, the death counts against it.
     """
@@ -58,6 +59,7 @@ def mark(
                 SELECT id FROM events_work
                 WHERE id = ANY(%s) AND lease_no = %s AND stage <> 'sending'
                   AND due_at > clock_timestamp() + make_interval(secs => %s)
+                  AND expires_at > clock_timestamp()
                 ORDER BY id FOR UPDATE
             )
             UPDATE events_work w
@@ -138,7 +140,7 @@ def postpone(
             due_at = least(
                 clock_timestamp() + make_interval(secs => d.delay), expires_at)
         FROM unnest(%s::uuid[], %s::float8[]) AS d(id, delay)
-        WHERE w.id = d.id AND w.lease_no = %s
+        WHERE w.id = d.id AND w.lease_no = %s AND w.stage = 'sending'
         RETURNING w.id
         """,
         [is_unknown, list(delays), list(delays.values()), lease_no],
@@ -155,7 +157,7 @@ def hold(cursor: Any, item_ids: Sequence[UUID], *, lease_no: int) -> set[UUID]:
         UPDATE events_work
         SET stage = 'held', attempts = attempts + 1, possible_duplicate = true,
             lease_owner = '', lease_size = 0, due_at = expires_at
-        WHERE id = ANY(%s) AND lease_no = %s
+        WHERE id = ANY(%s) AND lease_no = %s AND stage = 'sending'
         RETURNING id
         """,
         [list(item_ids), lease_no],
@@ -215,18 +217,43 @@ def wake(
 
 
 def end_leases_of(owner_prefix: str, *, but: str) -> int:
-    """Run out the leases of owners whose name begins so, except one.
-
-    For a worker's dead predecessors in its place, or rows that it gave up itself.
-    """
-    with connection.cursor() as cursor:
+    """Run out the leases of a worker's dead predecessors in the same place."""
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE events_work SET due_at = clock_timestamp()
-            WHERE lease_owner LIKE %s AND lease_owner <> %s
-              AND due_at > clock_timestamp()
+            WITH dead AS (
+                SELECT id FROM events_work
+                WHERE lease_owner LIKE %s AND lease_owner <> %s
+                  AND due_at > clock_timestamp()
+                ORDER BY id FOR UPDATE
+            )
+            UPDATE events_work w SET due_at = clock_timestamp()
+            FROM dead WHERE w.id = dead.id
             """,
             [owner_prefix.replace("_", r"\_") + "%", but],
+        )
+        return int(cursor.rowcount)
+
+
+def give_up(owner: str) -> int:
+    """End the leases that an owner could not hand back over a database error.
+
+    It lives, so no row is to blame. What was marked is left to the sweeper.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH own AS (
+                SELECT id FROM events_work WHERE lease_owner = %s
+                ORDER BY id FOR UPDATE
+            )
+            UPDATE events_work w
+            SET due_at = clock_timestamp(), begun = 0,
+                lease_owner = CASE WHEN stage = 'sending' THEN lease_owner ELSE '' END,
+                lease_size = CASE WHEN stage = 'sending' THEN lease_size ELSE 0 END
+            FROM own WHERE w.id = own.id
+            """,
+            [owner],
         )
         return int(cursor.rowcount)
 

@@ -229,6 +229,10 @@ def classify(answer: Answer) -> tuple[OutcomeKind, str]:
     if code is None:
         if stage is Stage.DOT:
             return OutcomeKind.UNKNOWN, "unknown_outcome"
+        if stage is Stage.CONTENT:
+            # Certainly not sent. It counts: a mail that breaks every connection would
+            # else stand before all others for ever.
+            return OutcomeKind.TRANSIENT, "soft_bounce"
         return OutcomeKind.ROUTE, "route_down"
     if stage is Stage.DOT and code // 100 == 2:
         return OutcomeKind.SENT, ""
