@@ -167,6 +167,10 @@ class Message(Content):
     has_unpublished_changes = models.BooleanField(default=True, editable=False)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Since its last publish or resume, until the sweeper has woken all that waited.
+    opened_at = models.DateTimeField(
+        null=True, blank=True, editable=False, db_index=True
+    )
 
     class Meta:
         ordering = ["label"]

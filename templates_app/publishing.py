@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +34,11 @@ from templates_app.rendering import RenderError, compile_content
 from templates_app.rendering.content import Content
 
 WAKE_BATCH = 1000
+PASS_SECONDS = 10.0
 # Longer than any claim takes from reading what is live to its commit.
-OPENED_LATELY_SECONDS = 60
+SETTLED_SECONDS = 60
+_WAITING = (Stage.PAUSED, Stage.NOT_COVERED)
+_passes: dict[int, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ def publish(
         version.note = note
         version.save(force_insert=True)
         message.status = MessageStatus.PUBLISHED
+        message.opened_at = Now()
         message.live_version = version
         message.has_unpublished_changes = False
         message.published_at = timezone.now()
@@ -194,6 +199,7 @@ def resume(
         message = _locked(message)
         _require(message, MessageStatus.PAUSED, "Only a paused message can be resumed")
         message.status = MessageStatus.PUBLISHED
+        message.opened_at = Now()
         _save_state(message)
         _log(message, PublicationAction.RESUMED, actor, note)
     _wake(message, [Stage.PAUSED])
@@ -270,37 +276,35 @@ def sendable(version_ids: Iterable[int]) -> set[int]:
 
 
 def wake_parked() -> int:
-    """Wake rows that were parked although their message is live; return how many.
+    """Wake what waits for messages that were opened of late; return how many rows.
 
-    A claim that read the state just before a publish parks rows just after it: without
-    this they would sleep until they expire. Only messages opened within the last
-    minute are looked at: rows that a live message cannot reach would else be woken in
-    vain, again and again.
+    Opening a message wakes what waits, but whoever does it may die before, and a claim
+    that read the state just before parks rows just after. So each opened message is
+    gone through again, every ten seconds for a minute, and only then left alone.
     """
     woken = 0
-    for type_id, channel in work.with_parked(_opened_lately()):
-        woken += work.wake(
-            type_id,
-            channel=channel,
-            stages=[Stage.PAUSED, Stage.NOT_COVERED],
-            limit=WAKE_BATCH,
-        )
-    return woken
-
-
-def _opened_lately() -> list[RouteKey]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT m.event_type_id, m.channel
-            FROM templates_app_publicationlog l
-            JOIN templates_app_message m ON m.id = l.message_id
-            WHERE l.at > clock_timestamp() - make_interval(secs => %s)
-              AND l.action IN ('published', 'resumed') AND m.status = 'published'
+            SELECT id, event_type_id, channel, opened_at,
+                   clock_timestamp() - opened_at > make_interval(secs => %s)
+            FROM templates_app_message
+            WHERE opened_at IS NOT NULL AND status = 'published'
             """,
-            [OPENED_LATELY_SECONDS],
+            [SETTLED_SECONDS],
         )
-        return list(cursor.fetchall())
+        opened = cursor.fetchall()
+    for message_id, type_id, channel, opened_at, is_settled in opened:
+        if time.monotonic() < _passes.get(message_id, 0.0) and not is_settled:
+            continue
+        _passes[message_id] = time.monotonic() + PASS_SECONDS
+        woken += work.wake(type_id, channel=channel, stages=_WAITING, limit=WAKE_BATCH)
+        if is_settled:
+            _passes.pop(message_id, None)
+            Message.objects.filter(pk=message_id, opened_at=opened_at).update(
+                opened_at=None
+            )
+    return woken
 
 
 def _properties(message: Message) -> dict[str, str]:
@@ -327,6 +331,7 @@ def _save_state(message: Message) -> None:
             "live_version",
             "has_unpublished_changes",
             "published_at",
+            "opened_at",
         ]
     )
     if message.event_type_id is None:
@@ -374,8 +379,8 @@ def _wake(message: Message, stages: list[Stage]) -> None:
     type_id, channel = event_type.pk, message.channel
 
     def wake_all() -> None:
-        while work.wake(type_id, channel=channel, stages=stages, limit=WAKE_BATCH):
-            pass
+        work.wake(type_id, channel=channel, stages=stages, limit=WAKE_BATCH)
         doorbell.ring_all()
 
-    transaction.on_commit(wake_all)
+    # Robust: the state is committed, and the sweeper wakes what this could not.
+    transaction.on_commit(wake_all, robust=True)

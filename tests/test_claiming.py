@@ -165,3 +165,18 @@ def test_twenty_render_errors_in_a_row_pause_the_message() -> None:
     version.message.refresh_from_db()
     assert version.message.status == "paused"
     assert "20 events in a row" in version.message.publication_log.latest("at").note
+
+
+def test_a_scheduled_event_without_a_message_is_not_sent_early_by_a_publish(
+    channel: CaptureChannel,
+) -> None:
+    event_type = factories.make_event_type(when_uncovered="store")
+    later = datetime.now(UTC) + timedelta(days=3)
+    factories.accept(event_type, scheduled_at=later.isoformat())
+    factories.publish(event_type=event_type)
+    publishing.wake_parked()
+
+    factories.drain()
+
+    assert not channel.messages
+    assert abs(Work.objects.get().due_at - later) < timedelta(milliseconds=1)

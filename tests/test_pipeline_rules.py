@@ -503,6 +503,7 @@ def test_pause_edit_republish_resume_sends_the_new_content(
 def test_a_row_parked_across_a_publish_does_not_sleep_until_it_expires(
     version: Version, channel: CaptureChannel
 ) -> None:
+    publishing._passes.clear()
     accept(version)
     # A claim that read the state before the publish parks the row after it.
     work.claim("normal", owner="late", limit=10, lease_seconds=60, live={})
@@ -514,13 +515,128 @@ def test_a_row_parked_across_a_publish_does_not_sleep_until_it_expires(
     assert statuses() == {"sent": 1}
 
 
+def test_what_waited_is_woken_even_if_the_publisher_died_after_its_commit(
+    version: Version, channel: CaptureChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publishing.pause(version.message)
+    accept(version, 3)
+    factories.drain()
+    # Outside of a request no hook runs here: as if the process had died.
+    publishing.resume(version.message)
+    Message.objects.update(opened_at=datetime.now(UTC) - timedelta(days=1))
+
+    assert publishing.wake_parked() == 3
+    factories.drain()
+
+    assert statuses() == {"sent": 3}
+    assert publishing.wake_parked() == 0
+    assert Message.objects.get().opened_at is None
+
+
 def test_a_row_that_no_live_message_reaches_is_not_woken_for_ever(
-    version: Version, monkeypatch: pytest.MonkeyPatch
+    version: Version,
 ) -> None:
     accept(version)
     work.claim("normal", owner="late", limit=10, lease_seconds=60, live={})
-    monkeypatch.setattr(publishing, "OPENED_LATELY_SECONDS", 0)
+    Message.objects.update(opened_at=None)
     assert publishing.wake_parked() == 0
+
+
+# What a review found.
+
+
+def test_a_row_that_expired_since_its_claim_is_not_marked(version: Version) -> None:
+    accept(version)
+    claimed = claim()
+    Work.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert mark(claimed) == set()
+
+
+def test_a_server_that_never_answers_the_dot_does_not_get_a_copy_a_second(
+    version: Version, channel: CaptureChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(version)
+    lost = Outcome(OutcomeKind.UNKNOWN)
+    sends: list[int] = []
+
+    def lose(wave: Sequence[RenderedMessage], *, deadline: float) -> list[Outcome]:
+        sends.append(len(wave))
+        return [lost] * len(wave)
+
+    monkeypatch.setattr(channel, "send", lose)
+    factories.drain()
+    factories.drain()
+
+    assert sends == [1]
+    assert Work.objects.get().due_at > datetime.now(UTC) + timedelta(seconds=30)
+
+
+def test_a_channel_that_raises_leaves_its_wave_unknown_not_stuck(
+    version: Version, channel: CaptureChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(version, 2)
+
+    def fail(*_args: object, **_kwargs: object) -> list[Outcome]:
+        raise RuntimeError("a fault of the channel")
+
+    monkeypatch.setattr(channel, "send", fail)
+    factories.drain()
+
+    assert {row.stage for row in Work.objects.all()} == {"retry"}
+    assert all(row.possible_duplicate for row in Work.objects.all())
+
+
+def test_a_retry_of_a_replaced_message_is_pinned_to_its_successor(
+    version: Version, channel: CaptureChannel
+) -> None:
+    accept(version)
+    claimed = claim()
+    Work.objects.filter(lease_no=claimed.lease_no).update(
+        attempts=1, lease_owner="", lease_size=0, due_at=datetime.now(UTC)
+    )
+    publishing.unpublish(version.message)
+    successor = factories.publish(event_type=version.message.event_type)
+
+    factories.drain()
+
+    delivery = Delivery.objects.get()
+    assert delivery.status == "sent"
+    assert delivery.execution is not None
+    assert delivery.execution.version == successor
+
+
+def test_a_dead_workers_row_does_not_keep_old_content_across_a_republish(
+    version: Version, channel: CaptureChannel
+) -> None:
+    accept(version)
+    claim()
+    publishing.pause(version.message)
+    run_out_leases()
+    factories.drain()
+    assert Work.objects.get().version_id is None
+
+
+def test_a_lane_with_a_broken_route_is_tried_once_a_batch(
+    version: Version,
+    channel: CaptureChannel,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+) -> None:
+    settings.TXMSG_WAVE_SIZE = 1
+    accept(version, 5)
+    down = Outcome(OutcomeKind.ROUTE, answer="refused")
+    tries: list[int] = []
+
+    def refuse(wave: Sequence[RenderedMessage], *, deadline: float) -> list[Outcome]:
+        tries.append(len(wave))
+        return [down] * len(wave)
+
+    monkeypatch.setattr(channel, "send", refuse)
+    factories.drain()
+
+    assert tries == [1]
+    assert all(row.attempts == 0 for row in Work.objects.all())
+    assert all(row.due_at > datetime.now(UTC) for row in Work.objects.all())
 
 
 def django_on_commit() -> Any:

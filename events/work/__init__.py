@@ -32,7 +32,6 @@ from events.work.leases import (
     postpone,
     renew,
     wake,
-    with_parked,
 )
 from events.work.operating import NewRow, Taken, add, take_over, wake_held
 
@@ -61,5 +60,4 @@ __all__ = [
     "take_over",
     "wake",
     "wake_held",
-    "with_parked",
 ]

@@ -6,13 +6,11 @@ are locked in the order of their ids, so that these statements cannot deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-
-from events.routing import RouteKey
 
 # The inner half of recording's statement: a row leaves Work as its delivery is written.
 FINISH = """
@@ -189,31 +187,39 @@ def park(item_ids: Sequence[UUID], *, lease_no: int) -> None:
 def wake(
     type_id: int, *, channel: str | None = None, stages: Sequence[str], limit: int
 ) -> int:
-    """Make up to `limit` parked rows of a type due now; return how many there were.
+    """Make the parked rows of a type due now, once each; return how many there were.
 
-    Rows that somebody holds locked are passed over: call until it returns 0. They get
-    a new lease number, so that whoever had them before cannot touch them any more.
+    In batches of `limit`, each its own transaction. Rows that somebody holds locked
+    are passed over. All get a new lease number, so that whoever had them before cannot
+    touch them any more.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH parked AS (
-                SELECT id FROM events_work
-                WHERE type_id = %s AND stage = ANY(%s)
-                  AND stage IN ('paused', 'not_covered', 'held')
-                  AND (%s::text IS NULL OR channel IN ('', %s))
-                ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    woken, after = 0, UUID(int=0)
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH parked AS (
+                    SELECT id FROM events_work
+                    WHERE type_id = %s AND stage = ANY(%s)
+                      AND stage IN ('paused', 'not_covered', 'held')
+                      AND (%s::text IS NULL OR channel IN ('', %s)) AND id > %s
+                    ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+                )
+                UPDATE events_work w
+                SET stage = CASE WHEN channel = '' THEN 'pending'
+                                 WHEN attempts > 0 THEN 'retry' ELSE 'queued' END,
+                    lease_no = nextval('events_work_lease'), lease_owner = '',
+                    lease_size = 0, due_at = clock_timestamp()
+                FROM parked WHERE w.id = parked.id
+                RETURNING w.id
+                """,
+                [type_id, list(stages), channel, channel, after, limit],
             )
-            UPDATE events_work w
-            SET stage = CASE WHEN channel = '' THEN 'pending'
-                             WHEN attempts > 0 THEN 'retry' ELSE 'queued' END,
-                lease_no = nextval('events_work_lease'), lease_owner = '',
-                lease_size = 0, due_at = clock_timestamp()
-            FROM parked WHERE w.id = parked.id
-            """,
-            [type_id, list(stages), channel, channel, limit],
-        )
-        return int(cursor.rowcount)
+            batch = [row[0] for row in cursor.fetchall()]
+        if not batch:
+            return woken
+        woken += len(batch)
+        after = max(batch)
 
 
 def end_leases_of(owner_prefix: str, *, but: str) -> int:
@@ -277,24 +283,3 @@ def due_lanes() -> dict[str, float]:
             """
         )
         return dict(cursor.fetchall())
-
-
-def with_parked(routes: Iterable[RouteKey]) -> list[RouteKey]:
-    """Return which of these types and channels have paused or not covered rows.
-
-    Probes the index of parked rows for each; a large backlog of others costs nothing.
-    """
-    wanted = list(routes)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT r.type_id, r.channel
-            FROM unnest(%s::bigint[], %s::text[]) AS r(type_id, channel)
-            WHERE EXISTS (
-                SELECT FROM events_work w
-                WHERE w.type_id = r.type_id AND w.channel IN ('', r.channel)
-                  AND w.stage IN ('paused', 'not_covered'))
-            """,
-            [[route[0] for route in wanted], [route[1] for route in wanted]],
-        )
-        return list(cursor.fetchall())

@@ -246,6 +246,12 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, editable=False, null=True),
                 ),
                 (
+                    "opened_at",
+                    models.DateTimeField(
+                        blank=True, db_index=True, editable=False, null=True
+                    ),
+                ),
+                (
                     "event_type",
                     models.ForeignKey(
                         blank=True,
