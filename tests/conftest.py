@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,11 @@ from tests import drill
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make users cheap: the default hasher is slow on purpose."""
+    """Make users cheap (the default hasher is slow), and collect garbage rarely."""
+    # Else each test client reads all static files anew.
+    settings.WHITENOISE_AUTOREFRESH = True
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -20,7 +20,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PASSWORD = "a long enough password"
 SOURCE = """\
 <mjml><mj-body><mj-section><mj-column>
 <mj-text>Welcome, {{ ctx.user.name }}.</mj-text>
@@ -42,13 +41,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, running: drill.Installation) -> Iterator[Page]:
     """A page of somebody who is logged in; it sees no request leave the machine."""
-    running.manage(
-        "shell",
-        "-c",
-        "from django.contrib.auth import get_user_model as m;"
-        "m().objects.filter(username='marketer').exists() or "
-        f"m().objects.create_superuser('marketer', password={PASSWORD!r})",
-    )
     context = browser.new_context(
         base_url=f"http://127.0.0.1:{running.port}",
         viewport={"width": 1400, "height": 1000},
@@ -67,8 +59,8 @@ def page(browser: Browser, running: drill.Installation) -> Iterator[Page]:
     )
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto("/admin/")
-    opened.fill("[name=username]", "marketer")
-    opened.fill("[name=password]", PASSWORD)
+    opened.fill("[name=username]", drill.USER)
+    opened.fill("[name=password]", drill.PASSWORD)
     opened.keyboard.press("Enter")
     opened.wait_for_url(lambda url: "/login/" not in url)
     yield opened

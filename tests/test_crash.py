@@ -13,7 +13,7 @@ from tests import crash, drill
 def test_workers_killed_under_load_lose_nothing_and_hide_no_second_copy(
     running: drill.Installation,
 ) -> None:
-    report = crash.kill_workers(running, events=300, seconds=4)
+    report = crash.kill_workers(running, events=200, seconds=3.5)
     assert report.problems == []
     assert report.kills >= 3
 
@@ -29,7 +29,7 @@ def test_a_flushed_and_restarted_valkey_costs_nothing_and_doubles_nothing(
 def test_an_event_into_an_idle_system_is_handed_over_at_once(
     running: drill.Installation,
 ) -> None:
-    milliseconds = crash.idle_latency(running, times=2)
+    milliseconds = crash.idle_latency(running, times=1)
     # The bar is 150 ms; a loaded machine gets some room here.
     assert min(milliseconds) <= 300
 
