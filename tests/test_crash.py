@@ -13,7 +13,7 @@ from tests import crash, drill
 def test_workers_killed_under_load_lose_nothing_and_hide_no_second_copy(
     running: drill.Installation,
 ) -> None:
-    report = crash.kill_workers(running, events=200, seconds=3.5)
+    report = crash.kill_workers(running, events=300, seconds=4)
     assert report.problems == []
     assert report.kills >= 3
 
