@@ -34,6 +34,7 @@ class Reason(models.TextChoices):
     HARD_BOUNCE = "hard_bounce", "The recipient's server refused the address for good."
     SOFT_BOUNCE = "soft_bounce", "The recipient's server refused it for now."
     REJECTED = "rejected", "The recipient's server refused the content for good."
+    ATTACHMENT = "attachment", "A file to be attached could not be fetched."
     INVALID_ADDRESS = "invalid_address", "The address cannot be used on this channel."
     NO_ADDRESS = "no_address", "The event holds no address for the channel."
     SUPPRESSED = "suppressed", "The address is on the suppression list."

@@ -1,10 +1,11 @@
-"""What to say: templates, the messages made from them, and their immutable versions."""
+"""What authors edit: folders, templates, and the messages made from them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -28,18 +29,22 @@ class UnknownOutcome(models.TextChoices):
     ASK = "ask", "Ask: hold it for an operator"
 
 
-class PublicationAction(models.TextChoices):
-    """What was done to a message's public state."""
-
-    PUBLISHED = "published", "Published"
-    PAUSED = "paused", "Paused"
-    RESUMED = "resumed", "Resumed"
-    UNPUBLISHED = "unpublished", "Unpublished"
-
-
 def default_content() -> dict[str, Any]:
     """Return a content with one empty language."""
     return {"en": {}}
+
+
+class Platform(models.TextChoices):
+    """What a device runs, as push services tell them apart."""
+
+    ANDROID = "android", "Android"
+    IOS = "ios", "iOS"
+    WEB = "web", "Web"
+
+
+def all_platforms() -> list[str]:
+    """Return every platform, the default of a mobile app."""
+    return [str(platform) for platform in Platform.values]
 
 
 class Folder(models.Model):
@@ -64,6 +69,23 @@ class Folder(models.Model):
         return self.name
 
 
+class MobileApp(models.Model):
+    """An app on its users' devices that push messages go to."""
+
+    label = models.CharField(max_length=120)
+    internal_name = models.SlugField(max_length=64, unique=True)
+    platforms = ArrayField(
+        models.CharField(max_length=8, choices=Platform), default=all_platforms
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["label"]
+
+    def __str__(self) -> str:
+        return self.label
+
+
 class Content(models.Model):
     """What templates and messages share: properties, sample, settings, content."""
 
@@ -75,6 +97,14 @@ class Content(models.Model):
         Folder, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     channel = models.CharField(max_length=8, choices=Channel)
+    mobile_app = models.ForeignKey(
+        MobileApp,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The app that a push message goes to.",
+    )
     nature = models.CharField(max_length=60, blank=True)
     description = models.TextField(blank=True)
     delivery_code = models.CharField(
@@ -174,6 +204,10 @@ class Message(Content):
 
     class Meta:
         ordering = ["label"]
+        permissions = [
+            ("proof_message", "Can send proofs of messages"),
+            ("publish_message", "Can publish, pause and unpublish messages"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(channel__in=Channel.values),
@@ -202,72 +236,3 @@ class Message(Content):
                 name="templates_app_message_live_is_complete",
             ),
         ]
-
-
-class Version(models.Model):
-    """An immutable snapshot of a message, made when it was published."""
-
-    message = models.ForeignKey(
-        Message, on_delete=models.PROTECT, related_name="versions"
-    )
-    number = models.PositiveIntegerField()
-    label = models.CharField(max_length=120)
-    channel = models.CharField(max_length=8, choices=Channel)
-    default_language = models.CharField(max_length=12)
-    content = models.JSONField(help_text="The source by language, as edited.")
-    compiled = models.JSONField(help_text="The compiled content by language.")
-    unknown_outcome = models.CharField(max_length=12, choices=UnknownOutcome)
-    properties = models.JSONField(
-        default=dict, help_text="Internal name, nature, delivery code as published."
-    )
-    contract = models.JSONField()
-    sensitive_paths = models.JSONField(default=list)
-    content_hash = models.CharField(max_length=64)
-    note = models.TextField(blank=True)
-    author = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="+",
-    )
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        ordering = ["message", "-number"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["message", "number"], name="templates_app_version_number"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.label} v{self.number}"
-
-
-class PublicationLog(models.Model):
-    """One line of what was done to a message's public state, by whom and why."""
-
-    message = models.ForeignKey(
-        Message, on_delete=models.CASCADE, related_name="publication_log"
-    )
-    version = models.ForeignKey(
-        Version, on_delete=models.PROTECT, null=True, related_name="+"
-    )
-    action = models.CharField(max_length=12, choices=PublicationAction)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    note = models.TextField(blank=True)
-    at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        ordering = ["-at"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(action__in=PublicationAction.values),
-                name="templates_app_publicationlog_action",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_action_display()} {self.at:%Y-%m-%d %H:%M}"
