@@ -5,10 +5,10 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from events.masking import mask_context
 from templates_app.rendering import RenderContext
 from templates_app.rendering.formatting import Formats
 from templates_app.rendering.liquid import parse
-from templates_app.rendering.masking import mask_context
 
 FROZEN = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
+from events.masking import mask_context
 from templates_app.rendering import (
     RenderedMessage,
     RenderError,
     compile_content,
     program,
 )
-from templates_app.rendering.masking import mask_context
 from templates_app.rendering.plain_text import text_template
 from tests.test_rendering_context import make_context
 

@@ -110,3 +110,13 @@ def test_a_masked_value_passes_all_filters() -> None:
 
     source = '{{ ctx.v | money: "EUR" }}{{ ctx.v | date: "long" }}{{ ctx.v | plus: 1 }}'
     assert render_plain(source, context) == "••••" * 3
+
+
+def test_a_masked_value_is_neither_less_nor_greater() -> None:
+    """A preview of a masked event shows the other arm; nothing fails."""
+    context = make_context({"v": "••••", "n": 2})
+    for condition in ("ctx.v < 5", "ctx.v >= 5", "5 > ctx.v", "5 <= ctx.v"):
+        source = f"{{% if {condition} %}}a{{% else %}}b{{% endif %}}"
+        assert render_plain(source, context) == "b"
+    source = "{% if ctx.v > 1 or ctx.n <= 2 and ctx.n >= 2 %}a{% else %}b{% endif %}"
+    assert render_plain(source, context) == "a"

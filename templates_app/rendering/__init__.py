@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from templates_app.rendering.content import compile_content
+from templates_app.rendering.content import BlockText, compile_content
 from templates_app.rendering.context import RenderContext
 from templates_app.rendering.email import EmailProgram
 from templates_app.rendering.errors import RenderError
-from templates_app.rendering.message import RenderedMessage
+from templates_app.rendering.message import Attachment, RenderedMessage
 from templates_app.rendering.program import Program
 from templates_app.rendering.push import PushProgram
 from templates_app.rendering.sms import SmsProgram
 
 __all__ = [
+    "Attachment",
+    "BlockText",
     "Program",
     "RenderContext",
     "RenderError",

@@ -8,12 +8,13 @@ from uuid import UUID
 
 import css_inline
 
-from templates_app.rendering.content import placed
+from templates_app.rendering.attachments import AttachmentTemplate
 from templates_app.rendering.context import RenderContext
 from templates_app.rendering.errors import RenderError
 from templates_app.rendering.formatting import Formats
 from templates_app.rendering.liquid import parse
 from templates_app.rendering.message import RenderedMessage
+from templates_app.rendering.places import PlacedTemplate, placed
 from templates_app.rendering.plain_text import tidied
 from templates_app.rendering.program import one_line, recipient_name
 from templates_app.rendering.urls import check_urls
@@ -29,14 +30,15 @@ class EmailProgram:
     """The compiled content of an email in one language."""
 
     def __init__(self, compiled: Mapping[str, Any]) -> None:
-        self._subject = parse(compiled["subject"], html=False, part="subject")
+        self._subject = PlacedTemplate.of(compiled, "subject")
         self._html = parse(compiled["html"], html=True, part="html")
-        self._text = parse(compiled["text"], html=False, part="text")
-        self._headers = {
-            name: parse(compiled.get(name, ""), html=False, part=name)
-            for name in _HEADERS
-        }
+        self._text = PlacedTemplate.of(compiled, "text")
+        self._headers = {name: PlacedTemplate.of(compiled, name) for name in _HEADERS}
         self._places = compiled.get("places", [])
+        self._attachments = [
+            AttachmentTemplate.of(facts, number)
+            for number, facts in enumerate(compiled.get("attachments", []))
+        ]
         self._text_is_generated = bool(compiled.get("text_is_generated"))
         self._inline_css = bool(compiled.get("inline_css"))
 
@@ -56,6 +58,9 @@ class EmailProgram:
             name: one_line(template.render(variables, formats))
             for name, template in self._headers.items()
         }
+        attachments = (
+            template.render(variables, formats) for template in self._attachments
+        )
         return RenderedMessage(
             delivery_id=delivery_id,
             channel="email",
@@ -63,6 +68,7 @@ class EmailProgram:
             recipient_name=recipient_name(context),
             parts=parts,
             headers=headers,
+            attachments=tuple(each for each in attachments if each is not None),
         )
 
     def _rendered_html(self, variables: Mapping[str, Any], formats: Formats) -> str:

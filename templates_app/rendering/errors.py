@@ -9,6 +9,7 @@ _CODES = frozenset(
     {
         "bad_value",
         "empty_subject",
+        "invalid_blocks",
         "invalid_content",
         "invalid_json",
         "invalid_mjml",
@@ -16,6 +17,7 @@ _CODES = frozenset(
         "syntax_error",
         "too_long",
         "undefined_variable",
+        "unknown_block",
         "unknown_filter",
         "unknown_tag",
         "unquoted_value",

@@ -12,42 +12,11 @@ import re
 from mjml import mjml2html
 
 from templates_app.rendering.errors import RenderError, error_at
-from templates_app.rendering.scanning import (
-    MASK_WORD,
-    liquid_tokens,
-    masked,
-    word_masked,
-)
+from templates_app.rendering.mjml_lint import MARKUP, mjml_faults
+from templates_app.rendering.scanning import MASK_WORD, liquid_tokens, word_masked
 
-_MARKUP = re.compile(
-    r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<!doctype[^<>]*>|<\?.*?\?>"
-    r"|</(?P<end>[a-zA-Z][^\s<>/]*)\s*>"
-    r"""|<(?P<name>[a-zA-Z][^\s<>"'/]*)"""
-    r"""(?P<attributes>(?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>"""
-    r"|<",
-    re.DOTALL | re.IGNORECASE,
-)
-_ATTRIBUTE = re.compile(r"""\s[^\s"'<>/=]+\s*=\s*(?:"[^"]*+"|'[^']*+')""")
 _SINGLE_QUOTED = re.compile(r"""("[^"]*+")|'([^']*+)'""")
 _POSITION = re.compile(r"position (\d+)")
-
-_VOID = frozenset(
-    {
-        *("area", "base", "br", "col", "embed", "hr", "img", "input", "link"),
-        *("meta", "source", "track", "wbr"),
-    }
-)
-_ELEMENTS = frozenset(
-    {
-        *("mjml", "mj-head", "mj-body", "mj-raw", "mj-all", "mj-attributes"),
-        *("mj-breakpoint", "mj-class", "mj-font", "mj-preview", "mj-style", "mj-title"),
-        *("mj-wrapper", "mj-section", "mj-group", "mj-column", "mj-hero"),
-        *("mj-button", "mj-divider", "mj-image", "mj-spacer", "mj-table", "mj-text"),
-        *("mj-accordion", "mj-accordion-element", "mj-accordion-text"),
-        *("mj-accordion-title", "mj-carousel", "mj-carousel-image", "mj-navbar"),
-        *("mj-navbar-link", "mj-social", "mj-social-element"),
-    }
-)
 
 
 def compile_mjml(source: str, *, part: str) -> tuple[str, list[int]]:
@@ -57,7 +26,7 @@ def compile_mjml(source: str, *, part: str) -> tuple[str, list[int]]:
     a token may occur twice. Raises RenderError with line and column.
     """
     _lint(source, part=part)
-    words = _MARKUP.sub(_double_quoted, word_masked(source))
+    words = MARKUP.sub(_double_quoted, word_masked(source))
     try:
         html = mjml2html(words, fonts={})  # no fonts are fetched from anywhere
     except ValueError as error:
@@ -103,67 +72,9 @@ def _explained(source: str, words: str, message: str, *, part: str) -> RenderErr
 
 
 def _lint(source: str, *, part: str) -> None:
-    """Raise at the first element that is unknown, not closed or badly written."""
-    text = masked(source)
-    opened: list[tuple[str, int]] = []
-    for match in _MARKUP.finditer(text):
-        start = match.start()
-        if match.group() == "<":
-            raise _error(
-                source,
-                start,
-                "this is no complete tag: a quote or > is missing; a plain < is "
-                "written &lt;",
-                part=part,
+    """Raise at the first mistake that the compiler would hide."""
+    for fault in mjml_faults(source):
+        if fault.weight == "fatal":
+            raise error_at(
+                source, fault.offset, fault.message, code="invalid_mjml", part=part
             )
-        if match.group("end"):
-            _close(source, opened, match.group("end"), start, part=part)
-        elif match.group("name"):
-            _check_element(source, match, part=part)
-            is_closed = match.group("attributes").endswith("/")
-            if not is_closed and match.group("name").lower() not in _VOID:
-                opened.append((match.group("name"), start))
-    if opened:
-        name, start = opened[-1]
-        raise _error(source, start, f"<{name}> is never closed", part=part)
-    if not re.search(r"<mjml\b", text):
-        raise _error(source, 0, "an MJML source begins with <mjml>", part=part)
-
-
-def _close(
-    source: str, opened: list[tuple[str, int]], name: str, start: int, *, part: str
-) -> None:
-    if name.lower() in _VOID:
-        return
-    if not opened:
-        raise _error(source, start, f"</{name}> has no beginning", part=part)
-    last, begun = opened.pop()
-    if last != name:
-        message = f"<{last}> is not closed before </{name}>"
-        raise _error(source, begun, message, part=part)
-
-
-def _check_element(source: str, match: re.Match[str], *, part: str) -> None:
-    name = match.group("name")
-    if name == "mj-include":
-        message = "<mj-include> is not available: put the block's content here"
-        raise _error(source, match.start(), message, part=part)
-    if name.startswith("mj") and name not in _ELEMENTS:
-        raise _error(source, match.start(), f"there is no element <{name}>", part=part)
-    attributes = match.group("attributes").removesuffix("/")
-    rest = _ATTRIBUTE.sub(lambda found: " " * len(found.group()), attributes)
-    if not rest.strip():
-        return
-    offset = match.start("attributes") + len(rest) - len(rest.lstrip())
-    is_token = any(t.start() <= offset < t.end() for t in liquid_tokens(source))
-    message = (
-        "Liquid cannot stand around whole attributes: put it inside the quotes, or "
-        "around the element"
-        if is_token
-        else f'<{name}>: an attribute is written name="value"'
-    )
-    raise _error(source, offset, message, part=part)
-
-
-def _error(source: str, offset: int, message: str, *, part: str) -> RenderError:
-    return error_at(source, offset, message, code="invalid_mjml", part=part)

@@ -16,7 +16,14 @@ from liquid import Environment, RenderContext, escape
 from liquid.ast import BlockNode, Node
 from liquid.builtin.expressions import FilteredExpression
 from liquid.builtin.expressions.filtered import Filter
-from liquid.builtin.expressions.logical import EqExpression, NeExpression
+from liquid.builtin.expressions.logical import (
+    EqExpression,
+    GeExpression,
+    GtExpression,
+    LeExpression,
+    LtExpression,
+    NeExpression,
+)
 from liquid.builtin.expressions.primitive import (
     Blank,
     Empty,
@@ -308,6 +315,19 @@ def _is_missing(expression: Any, context: RenderContext) -> bool:
     return False
 
 
+class _Unmasked(Expression):
+    """A comparison that a value which is masked in a preview never passes."""
+
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        comparison: Any = self
+        sides = (comparison.left, comparison.right)
+        if any(side.evaluate(context) == MASK for side in sides):
+            return False
+        return super().evaluate(context)  # type: ignore[safe-super]
+
+
 class _ShortRange(RangeLiteral):
     """A range that is no longer than a list may be."""
 
@@ -323,6 +343,10 @@ _REPLACED: dict[type[Expression], type[Expression]] = {
     EqExpression: _BlankEq,
     NeExpression: _BlankNe,
     RangeLiteral: _ShortRange,
+    **{
+        each: type(f"Unmasked{each.__name__}", (_Unmasked, each), {"__slots__": ()})
+        for each in (LtExpression, LeExpression, GtExpression, GeExpression)
+    },
 }
 
 

@@ -12,7 +12,9 @@ from templates_app.rendering.errors import RenderError
 from templates_app.rendering.formatting import Formats
 from templates_app.rendering.liquid import parse
 from templates_app.rendering.message import RenderedMessage
+from templates_app.rendering.places import PlacedTemplate
 from templates_app.rendering.program import one_line, recipient_name
+from templates_app.rendering.push_options import rendered_options
 from templates_app.rendering.urls import check_urls
 
 MAX_BYTES = 4096  # FCM HTTP v1 and APNs refuse more
@@ -22,10 +24,11 @@ class PushProgram:
     """The compiled content of a push message in one language."""
 
     def __init__(self, compiled: Mapping[str, Any]) -> None:
-        self._title = parse(compiled.get("title", ""), html=False, part="title")
-        self._body = parse(compiled["body"], html=False, part="body")
-        self._image = parse(compiled.get("image", ""), html=False, part="image")
+        self._title = PlacedTemplate.of(compiled, "title")
+        self._body = PlacedTemplate.of(compiled, "body")
+        self._image = PlacedTemplate.of(compiled, "image")
         self._data = compiled.get("data") or {}
+        self._options = compiled.get("options") or {}
 
     def render(
         self, context: RenderContext, *, delivery_id: UUID, address: str
@@ -41,6 +44,9 @@ class PushProgram:
         image = one_line(self._image.render(variables, formats))
         if image:
             parts["image"] = _checked_image(image)
+        options = rendered_options(self._options, variables, formats)
+        if options:
+            parts["options"] = options
         if not parts["body"]:
             raise RenderError("the body is empty", code="bad_value", part="body")
         size = sum(len(part.encode()) for part in parts.values())

@@ -8,16 +8,18 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from templates_app.rendering.errors import RenderError, error_at
 
 # A raw or comment block is one token: what stands in it is nobody's markup.
-LIQUID = re.compile(
-    r"{%-?\s*(raw|comment|doc)\b[^%]*%}.*?{%-?\s*end\1\s*-?%}|{{.*?}}|{%.*?%}",
-    re.DOTALL,
+_VERBATIM = re.compile(
+    r"{%-?\s*(raw|comment|doc)\b[^%]*%}.*?{%-?\s*end\1\s*-?%}", re.DOTALL
 )
+_VERBATIM_START = re.compile(r"{%-?\s*(raw|comment|doc)\b[^%]*%}")
+_VERBATIM_END = re.compile(r"{%-?\s*end(raw|comment|doc)\s*-?%}")
+_PLAIN = re.compile(r"{{.*?}}|{%.*?%}", re.DOTALL)
 MASK_WORD = re.compile(r"LQz(\d+)zQL")
 _TOKEN_START = re.compile(r"{{|{%")
 _OPENED = re.compile(r"{%-?\s*(end)?(raw|doc|comment)\b")
@@ -41,7 +43,36 @@ _NO_VALUES_IN = frozenset(
 
 def liquid_tokens(source: str) -> Iterator[re.Match[str]]:
     """Yield every Liquid token; a raw or comment block is one token."""
-    return LIQUID.finditer(source)
+    # Nothing is tried that cannot have an end: thousands of tokens without one would
+    # each be looked for in all the rest.
+    last = {"{{": source.rfind("}}"), "{%": source.rfind("%}")}
+    last_verbatim = {
+        match.group(1): match.start() for match in _VERBATIM_END.finditer(source)
+    }
+    position = 0
+    while start := _TOKEN_START.search(source, position):
+        match = None
+        if last[start.group()] >= start.end():
+            match = _verbatim_at(source, start.start(), last_verbatim)
+            match = match or _PLAIN.match(source, start.start())
+        position = match.end() if match else start.start() + 1
+        if match:
+            yield match
+
+
+def _verbatim_at(source: str, at: int, last: Mapping[str, int]) -> re.Match[str] | None:
+    opening = _VERBATIM_START.match(source, at)
+    if opening is None or last.get(opening.group(1), -1) < opening.end():
+        return None
+    return _VERBATIM.match(source, at)
+
+
+def _replaced(source: str, words: Callable[[re.Match[str]], str]) -> str:
+    pieces, done = [], 0
+    for token in liquid_tokens(source):
+        pieces += [source[done : token.start()], words(token)]
+        done = token.end()
+    return "".join([*pieces, source[done:]])
 
 
 def is_output(token: str) -> bool:
@@ -54,13 +85,13 @@ def masked(source: str) -> str:
 
     Newlines stay, so indexes, lines and columns are those of the source.
     """
-    return LIQUID.sub(lambda match: _NOT_NEWLINE.sub("L", match.group()), source)
+    return _replaced(source, lambda match: _NOT_NEWLINE.sub("L", match.group()))
 
 
 def word_masked(source: str) -> str:
     """Return the source with each token replaced by a numbered word, ``LQz7zQL``."""
     numbers = itertools.count()
-    return LIQUID.sub(lambda _: f"LQz{next(numbers)}zQL", source)
+    return _replaced(source, lambda _: f"LQz{next(numbers)}zQL")
 
 
 def check_closed(source: str, *, part: str) -> None:
@@ -125,15 +156,17 @@ def check_tags(source: str, *, part: str) -> None:
     """Raise when many HTML tags are incomplete: parsers take quadratic time on them."""
     text = masked(source)
     last_comment_end = text.rfind("-->")
-    broken = [
+    broken = (
         match.start()
         for match in _TAG_OR_START.finditer(text)
         if len(match.group()) == 2
         or (match.group() == "<!--" and match.start() > last_comment_end)
-    ]
-    if len(broken) > _MAX_BROKEN_TAGS:
-        message = f"{len(broken)} tags have no end; this is the first"
-        raise error_at(source, broken[0], message, code="invalid_content", part=part)
+    )
+    # No more than that are looked for: each takes all the rest to be read.
+    found = list(itertools.islice(broken, _MAX_BROKEN_TAGS + 1))
+    if len(found) > _MAX_BROKEN_TAGS:
+        message = f"more than {_MAX_BROKEN_TAGS} tags have no end; this is the first"
+        raise error_at(source, found[0], message, code="invalid_content", part=part)
 
 
 def check_places(source: str, *, part: str) -> None:

@@ -10,8 +10,8 @@ from uuid import UUID
 from templates_app.rendering.context import RenderContext
 from templates_app.rendering.errors import RenderError
 from templates_app.rendering.formatting import Formats
-from templates_app.rendering.liquid import parse
 from templates_app.rendering.message import RenderedMessage
+from templates_app.rendering.places import PlacedTemplate
 from templates_app.rendering.program import one_line, recipient_name
 
 MAX_SEGMENTS = 10  # what the large providers accept in one message
@@ -67,8 +67,8 @@ class SmsProgram:
     """The compiled content of an SMS in one language."""
 
     def __init__(self, compiled: Mapping[str, Any]) -> None:
-        self._text = parse(compiled["text"], html=False, part="text")
-        self._sender = parse(compiled.get("sender", ""), html=False, part="sender")
+        self._text = PlacedTemplate.of(compiled, "text")
+        self._sender = PlacedTemplate.of(compiled, "sender")
 
     def render(
         self, context: RenderContext, *, delivery_id: UUID, address: str

@@ -12,7 +12,7 @@ import re
 
 from templates_app.rendering.errors import RenderError
 
-_ALLOWED = frozenset({"http", "https", "mailto", "tel", "cid"})
+_ALLOWED = frozenset({"http", "https", "mailto", "tel", "sms", "cid"})
 # What is searched for; the attribute's name may be longer (xlink:href, srcset).
 _NAMES = (
     "href",
