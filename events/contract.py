@@ -57,18 +57,33 @@ _RULES = {
 
 
 class BrokenContract(Exception):
-    """What stands as the contract of an event type is not a JSON Schema."""
+    """What stands as the contract of an event type is not a JSON Schema.
+
+    `pointer` is the place of the fault in the schema.
+    """
+
+    def __init__(self, why: str, *, pointer: str = "") -> None:
+        super().__init__(why)
+        self.pointer = pointer
 
 
 def problem_of(schema: Any) -> str:
     """Return why a schema is no contract, in one sentence; empty if it is one."""
+    fault = fault_of(schema)
+    return fault.message if fault else ""
+
+
+def fault_of(schema: Any) -> Fault | None:
+    """Return why a schema is no contract, with its place in it; None if it is one."""
     if not isinstance(schema, dict):
-        return "A contract is a JSON object, a JSON Schema of the context."
+        sentence = "A contract is a JSON object, a JSON Schema of the context."
+        return Fault("", "invalid_contract", sentence)
     try:
         _validator(json.dumps(schema, sort_keys=True))
     except BrokenContract as error:
-        return f"This is not a valid JSON Schema (2020-12): {error}"
-    return ""
+        sentence = f"This is not a valid JSON Schema (2020-12): {error}"
+        return Fault(error.pointer, "invalid_contract", sentence)
+    return None
 
 
 def faults_of(ctx: Any, schema: Mapping[str, Any]) -> list[Fault]:
@@ -92,7 +107,13 @@ def _validator(schema: str) -> Any:
             json.loads(schema), validate_formats=True, offline=True
         )
     except ValueError as error:
-        raise BrokenContract(str(error).partition("\n")[0]) from None
+        steps = getattr(error, "instance_path", ())
+        pointer = "".join(f"/{escape(str(step))}" for step in steps)
+        why = str(error).partition("\n")[0]
+        if pointer.endswith("/type"):
+            names = ", ".join(_TYPE_NAMES)
+            why = f"a type is one of {names}, or a list of these."
+        raise BrokenContract(why, pointer=pointer) from None
 
 
 def _faults(error: Any) -> Iterator[Fault]:

@@ -1,8 +1,10 @@
-"""The doorbell: tells the workers of a lane that something is due.
+"""The doorbell: tells the workers that something is due in a lane, or for authors.
 
-An RQ job here carries the lane's name and nothing else. Rings are coalesced: a flag a
-lane says that a ring is on its way. Losing a ring, or all of Redis, loses nothing: the
-sweeper rings again from the tables. So a failure is counted and logged, never raised.
+An RQ job here carries the lane's name or nothing at all. Rings are coalesced: a flag
+a bell says that a ring is on its way. Losing a ring, or all of Redis, loses nothing:
+the sweeper rings again from the tables. So a failure is counted and logged, never
+raised. What is said of a lane here holds for `AUTHORING` too, where a proof or a
+shadow render waits.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from events.models import Lane
 
 logger = logging.getLogger(__name__)
 
+AUTHORING = "authoring"
 DRAIN = "txmsg.jobs.drain"
+SERVE_AUTHORS = "txmsg.jobs.serve_authors"
 FLAG_SECONDS = 10
 # After a failure the bell rests for a moment, so that a Redis which does not answer
 # costs one time-out and not one a request.
@@ -40,6 +44,15 @@ def ring(lane: str, *, again: bool = False) -> bool:
 
     `again` rings in any case: for the sweeper, when the earlier ring came to nothing.
     """
+    return _ring(lane, DRAIN, (lane,), again=again)
+
+
+def ring_authors(*, again: bool = False) -> bool:
+    """Ring for what authors wait for; return whether a job was enqueued."""
+    return _ring(AUTHORING, SERVE_AUTHORS, (), again=again)
+
+
+def _ring(lane: str, job: str, arguments: tuple[str, ...], *, again: bool) -> bool:
     global _resting_until
     if time.monotonic() < _resting_until:
         failures[lane] += 1
@@ -53,13 +66,13 @@ def ring(lane: str, *, again: bool = False) -> bool:
         if again and queue.count:
             return False
         queue.enqueue_call(
-            DRAIN,
-            args=(lane,),
+            job,
+            args=arguments,
             timeout=-1,
             result_ttl=0,
             failure_ttl=3600,
             ttl=60,
-            description=f"drain {lane}",
+            description=f"{job} {lane}",
         )
     except (RedisError, OSError) as error:
         failures[lane] += 1
@@ -78,6 +91,11 @@ def ring_all() -> None:
 def ring_on_commit(lane: str) -> None:
     """Ring once the current transaction has committed; at once outside of one."""
     transaction.on_commit(functools.partial(ring, lane), robust=True)
+
+
+def ring_authors_on_commit() -> None:
+    """Ring for what authors wait for, once the current transaction has committed."""
+    transaction.on_commit(ring_authors, robust=True)
 
 
 def answer(lane: str) -> None:

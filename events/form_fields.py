@@ -6,7 +6,6 @@ Must not know which model they serve.
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -18,9 +17,8 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from events import strict_json
+from events.json_text import BadText, as_text, read_object
 from events.models import Channel
-from events.problems import Refused
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _SPAN = re.compile(r"(\d{1,9})\s*(s|sec|m|min|h|d|second|minute|hour|day)s?\Z")
@@ -50,26 +48,10 @@ class JSONTextField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         """Return the object; raise ValidationError with the place."""
-        text = super().to_python(value) or ""
-        if not text.strip():
-            return {}
         try:
-            value = json.loads(text)
-        except json.JSONDecodeError as error:
-            message = f"Line {error.lineno}, column {error.colno}: {error.msg}."
-            raise forms.ValidationError(message) from None
-        except RecursionError:
-            raise forms.ValidationError("It is nested too deeply.") from None
-        if not isinstance(value, dict):
-            raise forms.ValidationError(f"The {self.noun} must be one JSON object.")
-        try:
-            read = strict_json.loads(text.encode())
-        except Refused as refused:
-            raise forms.ValidationError(refused.detail) from None
-        except UnicodeEncodeError:
-            raise forms.ValidationError("It holds half a character.") from None
-        # As the database keeps it: numbers as JSON has them.
-        return json.loads(strict_json.dumps(read))
+            return read_object(super().to_python(value) or "", noun=self.noun)
+        except BadText as error:
+            raise forms.ValidationError(str(error)) from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Return whether the data differ, not the way they are written."""
@@ -149,11 +131,6 @@ class ChannelOrderField(forms.TypedChoiceField):
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Return whether the order differs."""
         return bool(self.prepare_value(initial) != data)
-
-
-def as_text(value: Any) -> str:
-    """Return data as JSON for people to read and edit."""
-    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def span_in_words(seconds: int) -> str:

@@ -12,12 +12,15 @@ from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
 
-from events import contract
+from events import contract, contract_fields
 from events.form_fields import ChannelOrderField, JSONTextField, LinesField, SpanField
+from events.json_text import placed
 from events.models import (
+    ContractMode,
     EventType,
     Scope,
     Source,
@@ -25,6 +28,7 @@ from events.models import (
     default_channel_order,
     empty_contract,
 )
+from events.samples import TYPICAL, NamedSample
 
 _EXPIRIES = [
     ("", "Never"),
@@ -32,6 +36,8 @@ _EXPIRIES = [
     ("90", "In 90 days"),
     ("365", "In a year"),
 ]
+BACK_FIELD = "_back"
+"""Sent with what was typed by somebody who, asked whether to save it, would not."""
 SCOPES_IN_USE = (Scope.EVENTS_WRITE, Scope.EVENTS_READ, Scope.EVENTS_CRITICAL)
 """The scopes that an address of the API asks for; the others change nothing yet."""
 
@@ -72,8 +78,48 @@ def _scope_choices(offered: list[str]) -> list[tuple[str, list[tuple[str, str]]]
     return [(name, choices) for name, choices in groups if choices]
 
 
+class SampleForm(forms.Form):
+    """A further sample of an event type, by name."""
+
+    pk = forms.IntegerField(required=False, widget=forms.HiddenInput())
+    name = forms.CharField(max_length=80, widget=UnfoldAdminTextInputWidget())
+    ctx = JSONTextField(noun="sample", required=False)
+
+    def clean_name(self) -> str:
+        """Return the name; refuse that of the first sample."""
+        name: str = self.cleaned_data["name"]
+        if name.lower() == TYPICAL.lower():
+            raise ValidationError(f"“{TYPICAL}” is the first sample.")
+        return name
+
+
+class _SampleForms(forms.BaseFormSet):  # type: ignore[type-arg]
+    """The further samples; no two of one name."""
+
+    def clean(self) -> None:
+        """Refuse a name that stands twice."""
+        names: set[str] = set()
+        for form in self.forms:
+            name = form.cleaned_data.get("name", "") if form.is_valid() else ""
+            if name and form not in self.deleted_forms:
+                if name in names:
+                    form.add_error("name", f"There are two samples “{name}”.")
+                    raise ValidationError("Two samples have the same name.")
+                names.add(name)
+
+
+SampleForms = forms.formset_factory(
+    SampleForm, formset=_SampleForms, extra=0, can_delete=True
+)
+
+
 class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
-    """An event type; its contract must be one, and its sample must fit it."""
+    """An event type; its contract must be one, and its samples must fit it.
+
+    `samples` holds the forms of the further ones. `contract_rows` is the table of
+    fields as JSON if it was edited after the schema, and `contract_closed` then says
+    whether fields that are not listed are refused.
+    """
 
     contract = JSONTextField(
         noun="contract",
@@ -81,6 +127,18 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
         initial=empty_contract,
         help_text="JSON Schema (2020-12) of what callers send as ctx; empty means any "
         "object.",
+    )
+    contract_rows = forms.CharField(required=False, widget=forms.HiddenInput())
+    contract_closed = forms.ChoiceField(
+        choices=[("", ""), ("yes", ""), ("no", "")],
+        required=False,
+        widget=forms.HiddenInput(),
+    )
+    contract_mode = forms.ChoiceField(
+        label="Events that do not fit",
+        choices=ContractMode,
+        initial=ContractMode.STRICT,
+        widget=forms.RadioSelect(),
     )
     sample = JSONTextField(
         noun="sample",
@@ -127,6 +185,16 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
             "context_retention_days",
         )
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
+        labels = {
+            "when_uncovered": "While nothing is published",
+            "fan_out": "Send on every channel",
+            "retention_days": "Events are kept for (days)",
+            "context_retention_days": "Their data is kept for (days)",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.samples = self._sample_forms()
 
     def clean_name(self) -> str:
         """Return the name; refuse a new one that is none, or is there already."""
@@ -147,13 +215,67 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
         return schema
 
     def clean(self) -> dict[str, Any]:
-        """Check the sample against the contract, if both can be read."""
+        """Check all samples against the contract, as far as they can be read."""
         cleaned: dict[str, Any] = super().clean() or {}
-        schema, sample = cleaned.get("contract"), cleaned.get("sample")
-        if schema and sample:
-            for fault in contract.faults_of(sample, schema):
-                self.add_error("sample", fault.message)
+        if cleaned.get("contract") and cleaned.get("contract_rows"):
+            self._take_rows(cleaned)
+        if self.samples is not None and not self.samples.is_valid():
+            self.add_error(None, "A sample cannot be kept as it is: see Samples.")
+        schema = cleaned.get("contract")
+        if schema and cleaned.get("sample"):
+            for problem in self._misfits("sample", cleaned["sample"], schema):
+                self.add_error("sample", problem)
+        if schema and self.samples is not None and self.samples.is_valid():
+            self._check_samples(schema)
+        if BACK_FIELD in self.data:
+            self.add_error(None, "Nothing is saved yet; what you typed is still here.")
         return cleaned
+
+    def kept_samples(self) -> list[NamedSample] | None:
+        """Return the further samples as they were sent; None if none were asked for."""
+        if self.samples is None:
+            return None
+        return [
+            NamedSample(data["name"], data["ctx"], data["pk"])
+            for form in self.samples.forms
+            if (data := form.cleaned_data) and not data.get("DELETE")
+        ]
+
+    def _sample_forms(self) -> Any:
+        if self.is_bound:
+            is_asked = "samples-TOTAL_FORMS" in self.data
+            return SampleForms(self.data, prefix="samples") if is_asked else None
+        rows = self.instance.samples.order_by("name") if self.instance.pk else ()
+        initial = [{"pk": row.pk, "name": row.name, "ctx": row.ctx} for row in rows]
+        return SampleForms(initial=initial, prefix="samples")
+
+    def _take_rows(self, cleaned: dict[str, Any]) -> None:
+        """Put the table of fields over the schema it was made from."""
+        try:
+            cleaned["contract"] = contract_fields.with_table(
+                cleaned["contract"],
+                cleaned["contract_rows"],
+                closed=cleaned.get("contract_closed", ""),
+            )
+        except contract_fields.BadRow as error:
+            self.add_error("contract", str(error))
+
+    def _check_samples(self, schema: dict[str, Any]) -> None:
+        for form in self.samples.forms:
+            data = form.cleaned_data
+            if not data or data.get("DELETE"):
+                continue
+            for problem in self._misfits(f"{form.prefix}-ctx", data["ctx"], schema):
+                form.add_error("ctx", problem)
+                name = data["name"]
+                self.add_error("sample", f"The sample “{name}” does not fit: {problem}")
+
+    def _misfits(self, field: str, sample: Any, schema: dict[str, Any]) -> list[str]:
+        text = str(self.data.get(self.add_prefix(field), ""))
+        return [
+            str(placed(text, fault.pointer.removeprefix("/ctx"), fault.message))
+            for fault in contract.faults_of(sample, schema)
+        ]
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]

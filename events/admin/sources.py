@@ -1,14 +1,13 @@
-"""Event types with their contracts, and sources with their API keys."""
+"""Sources and their API keys."""
 
 from __future__ import annotations
 
-import shlex
 from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
@@ -17,111 +16,8 @@ from unfold.admin import ModelAdmin
 
 from events import api_keys
 from events.admin_lists import OwnPages, SelectFilter, short_moment
-from events.form_fields import as_text, span_in_words
-from events.forms import ApiKeyForm, EventTypeForm, SourceForm
-from events.models import ApiKey, Channel, Event, EventType, Source
-
-_RECIPIENTS = {
-    Channel.EMAIL: {"email": "ada@example.com", "name": "Ada"},
-    Channel.SMS: {"phone": "+15005550006", "name": "Ada"},
-    Channel.PUSH: {"push": [{"platform": "fcm", "token": "…"}], "name": "Ada"},
-}
-
-
-@admin.register(EventType)
-class EventTypeAdmin(OwnPages, ModelAdmin):
-    """The business facts that can be posted."""
-
-    list_title = "Event types"
-    empty_title = "There is no event type yet"
-    empty_sentence = (
-        "An event type is a business fact that your systems post, such as "
-        "order.confirmed: its name, and what its data must look like. Add one here, or "
-        "while you create a transactional message."
-    )
-    form = EventTypeForm
-    change_form_template = "events/event_type.html"
-    list_display = (
-        "name",
-        "label",
-        "lane",
-        "contract_is",
-        "live_on",
-        "worth_sending_for",
-        "last_event",
-    )
-    list_filter = ("lane", "contract_mode", "kind")
-    list_filter_submit = True
-    search_fields = ("name", "label")
-    search_help_text = "A name or a label"
-    ordering = ("name",)
-    readonly_fields = ("live_on",)
-    warn_unsaved_form = True
-    fieldsets = (
-        (None, {"fields": ("name", "label", "description", "kind", "live_on")}),
-        (
-            "Sending",
-            {
-                "fields": (
-                    "lane",
-                    "ttl_seconds",
-                    "channel_order",
-                    "fan_out",
-                    "when_uncovered",
-                )
-            },
-        ),
-        ("Contract", {"fields": ("contract_mode", "contract", "sample")}),
-        (
-            "Privacy",
-            {"fields": ("sensitive_paths", "retention_days", "context_retention_days")},
-        ),
-    )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Add the last event of each type: one look into an index a row."""
-        newest = Event.objects.filter(type=OuterRef("pk")).order_by("-id")
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(last_event_at=Subquery(newest.values("received_at")[:1]))
-        )
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        """Add the request that would post an event of this type."""
-        event_type = kwargs.get("obj")
-        if event_type is not None:
-            address = request.build_absolute_uri("/api/v1/events")
-            context["curl"] = sample_curl(event_type, address=address)
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let nobody delete a type: its events stay in history."""
-        return False
-
-    @admin.display(description="Contract", ordering="contract_mode")
-    def contract_is(self, event_type: EventType) -> str:
-        """Return its contract mode in one word."""
-        return event_type.get_contract_mode_display().partition(":")[0]
-
-    @admin.display(description="Published on")
-    def live_on(self, event_type: EventType) -> str:
-        """Return the channels with a published message."""
-        names = [str(Channel(name).label) for name in event_type.live_channels]
-        return ", ".join(names) or "nothing is published yet"
-
-    @admin.display(description="Worth sending for")
-    def worth_sending_for(self, event_type: EventType) -> str:
-        """Return its time to live in words."""
-        return span_in_words(event_type.ttl_seconds)
-
-    @admin.display(description="Last event")
-    def last_event(self, event_type: Any) -> str:
-        """Return when an event of it was last accepted."""
-        at = event_type.last_event_at
-        return short_moment(at) if at else "–"
+from events.forms import ApiKeyForm, SourceForm
+from events.models import ApiKey, Source
 
 
 class ActiveFilter(SelectFilter):
@@ -291,19 +187,3 @@ class SourceAdmin(OwnPages, ModelAdmin):
         if source is None:
             raise Http404
         return source
-
-
-def sample_curl(event_type: EventType, *, address: str) -> str:
-    """Return the command that posts the sample of a type."""
-    channel = Channel(event_type.channel_order[0])
-    body = {
-        "type": event_type.name,
-        "recipient": _RECIPIENTS[channel],
-        "ctx": event_type.sample,
-    }
-    return (
-        f"curl -sS {shlex.quote(address)} \\\n"
-        '  -H "Authorization: Bearer $TXMSG_KEY" \\\n'
-        "  -H 'Content-Type: application/json' \\\n"
-        f"  --data {shlex.quote(as_text(body))}"
-    )
