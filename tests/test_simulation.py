@@ -6,12 +6,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from templates_app.framing import framed
+from templates_app.rendering.languages import nearest_language
+from templates_app.rendering.sms import SmsProgram
 from templates_app.simulation import (
     Sample,
     Simulation,
     as_json,
-    framed,
+    guilty_characters,
+    prepare,
     read_sample,
+    rehearse,
     segments_in_words,
     simulate,
 )
@@ -129,3 +136,86 @@ def test_the_answer_for_the_live_preview_is_plain_and_framed() -> None:
     assert "Content-Security-Policy" in answer["parts"]["html"]
     assert answer["parts"]["subject"] == "Order A-1"
     assert answer["errors"] == []
+
+
+def test_content_is_compiled_once_for_all_samples() -> None:
+    assert prepare("email", EMAIL) is prepare("email", dict(EMAIL))
+    assert prepare("email", EMAIL) is not prepare("email", {**EMAIL, "subject": "s"})
+
+
+def test_what_cannot_be_compiled_fails_for_every_sample() -> None:
+    prepared = prepare("sms", {"text": "{{ ctx.n | nofilter }}"})
+    for ctx in ({"n": 1}, {}):
+        result = rehearse(prepared, Sample(ctx), about={}, at=AT)
+        assert [error["code"] for error in result.errors] == ["unknown_filter"]
+
+
+def test_what_is_not_known_of_a_recipient_is_not_there() -> None:
+    sample = {"recipient": {"name": None}}
+    result = simulated("sms", {"text": "Hi {{ recipient.name }}"}, {}, **sample)
+    assert result.errors[0]["path"] == "recipient.name"
+    polite = {"text": "Hi {{ recipient.name | default: 'there' }}"}
+    result = simulated("sms", polite, {}, **sample)
+    assert result.message is not None
+    assert result.message.parts["text"] == "Hi there"
+
+
+def test_a_stand_in_for_a_hidden_value_is_no_misfit() -> None:
+    contract = {"properties": {"link": {"type": "string", "maxLength": 3}}}
+    ctx = {"link": "https://example.com/hidden", "n": "1"}
+    shown = simulated("sms", {"text": "x"}, ctx, contract=contract)
+    assert len(shown.warnings) == 1
+    hidden = simulated("sms", {"text": "x"}, ctx, contract=contract, masked=("link",))
+    assert hidden.warnings == []
+
+
+def test_the_bytes_of_a_push_message_are_counted() -> None:
+    result = simulated("push", {"title": "é", "body": "bb", "data": ""}, {})
+    assert result.push_bytes == len("é".encode()) + len("bb") + len("{}")
+    assert as_json(result)["push_bytes"] == result.push_bytes
+
+
+def test_characters_that_force_ucs2_come_with_a_plain_form() -> None:
+    result = simulated("sms", {"text": "“Hi” – ł 漢 \u200b Ś"}, {})
+    found = {
+        each["character"]: each["replacement"]
+        for each in guilty_characters(result.segments)
+    }
+    assert found["“"] == '"'
+    assert found["ł"] == "l"
+    assert found["Ś"] == "S"
+    assert found["\u200b"] == ""
+    assert found["漢"] is None
+    assert as_json(result)["guilty"] == guilty_characters(result.segments)
+
+
+def test_the_nearest_language_is_found_as_when_it_is_sent() -> None:
+    offered = ["en", "pt", "de-AT"]
+    for wanted, expected in {
+        "pt-BR": ("pt", True),
+        "pt_PT": ("pt", True),
+        "DE-at": ("de-AT", True),
+        "fr": ("en", False),
+        "": ("en", False),
+    }.items():
+        assert nearest_language(offered, wanted, default="en") == expected
+    assert nearest_language(["fr"], "pt", default="en") == ("fr", False)
+
+
+def test_without_images_none_is_loaded() -> None:
+    page = framed('<img src="https://a.example/x.png" alt="A">', with_images=False)
+    assert "img-src 'none'" in page
+    assert "https:;" not in page
+    assert 'alt="A"' in page
+
+
+def test_a_fault_of_ours_is_an_error_of_that_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("html")
+
+    monkeypatch.setattr(SmsProgram, "render", fail)
+    result = simulated("sms", {"text": "Hello"}, {})
+    assert result.message is None
+    assert result.errors[0]["message"] == "A fault of txmsg itself: KeyError."
