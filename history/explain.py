@@ -33,6 +33,7 @@ _NEXT_STEPS = {
     Reason.HARD_BOUNCE: "Ask the recipient for another address.",
     Reason.SOFT_BOUNCE: "Retry later.",
     Reason.REJECTED: "Read the answer of the server, then change the message.",
+    Reason.ATTACHMENT: "Make the file reachable, or change the message; then retry.",
     Reason.INVALID_ADDRESS: "Have the caller post the event with a valid address.",
     Reason.NO_ADDRESS: "Have the caller post the event with an address.",
     Reason.SUPPRESSED: "Take the address off the suppression list, then retry.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -10,17 +11,18 @@ from django.utils.module_loading import import_string
 
 from txmsg.channels.base import Channel
 
-_channels: dict[tuple[int, str], Channel] = {}
+_channels: dict[tuple[int, int, str], Channel] = {}
 
 
 def get_channel(name: str) -> Channel:
-    """Return this process's channel of that name, built as the settings say.
+    """Return this thread's channel of that name, built as the settings say.
 
     Raise ImproperlyConfigured for a name that TXMSG_CHANNELS lacks, ValueError when
     the channel's settings cannot serve (as with an EMAIL_URL that is no SMTP URL).
     """
-    # A forked child must not write into the connection of its parent.
-    key = (os.getpid(), name)
+    # A forked child must not write into the connection of its parent, nor a thread
+    # into that of another.
+    key = (os.getpid(), threading.get_ident(), name)
     if key not in _channels:
         path = settings.TXMSG_CHANNELS.get(name)
         if path is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parseaddr
@@ -18,6 +18,7 @@ from typing import Self
 from django.conf import settings
 
 from templates_app.rendering.message import RenderedMessage
+from txmsg.channels.attachments import Fetcher, NotFetched
 from txmsg.channels.base import Outcome, OutcomeKind, now
 from txmsg.channels.mime import AddressError, Letter, compose, normalized
 from txmsg.channels.server import Server
@@ -63,13 +64,17 @@ class EmailChannel:
     Not for several threads at once.
     """
 
-    def __init__(self, url: str, *, default_from: str) -> None:
+    def __init__(
+        self, url: str, *, default_from: str, attachment_hosts: Collection[str] = ()
+    ) -> None:
         """Take the server's address (`EMAIL_URL`) and the sender for messages without.
 
+        `attachment_hosts` may give attachments from private networks and over http.
         Nothing is connected yet. With an empty URL every message is answered with
         what is missing. Raise ValueError for a URL or a sender that cannot serve.
         """
         self.default_from = default_from
+        self._fetcher = Fetcher(attachment_hosts)
         sender = normalized(parseaddr(default_from)[1])
         self._our_name = sender.rpartition("@")[2]
         self._server = Server.from_url(url) if url else None
@@ -82,7 +87,11 @@ class EmailChannel:
     @classmethod
     def from_settings(cls) -> Self:
         """Build the channel that `EMAIL_URL` and `DEFAULT_FROM_EMAIL` describe."""
-        return cls(settings.EMAIL_URL, default_from=settings.DEFAULT_FROM_EMAIL)
+        return cls(
+            settings.EMAIL_URL,
+            default_from=settings.DEFAULT_FROM_EMAIL,
+            attachment_hosts=settings.TXMSG_ATTACHMENT_HOSTS,
+        )
 
     def send(
         self, wave: Sequence[RenderedMessage], *, deadline: float
@@ -93,6 +102,7 @@ class EmailChannel:
         is no outcome. Once the route is broken the rest of the wave is not tried.
         """
         state = _Wave(deadline)
+        self._fetcher.forget()
         if self._conversation and not self._conversation.is_alive(deadline=deadline):
             self._conversation = None
         return [self._outcome(message, state) for message in wave]
@@ -102,6 +112,7 @@ class EmailChannel:
         if self._conversation:
             self._conversation.leave()
         self._conversation = None
+        self._fetcher.close()
 
     def _outcome(self, message: RenderedMessage, state: _Wave) -> Outcome:
         """Say what became of one message, and remember what it teaches for the next."""
@@ -112,7 +123,10 @@ class EmailChannel:
             return self._not_sent(OutcomeKind.NOT_STARTED, "The wave ran out of time.")
         started_at = now()
         try:
-            letter = compose(message, default_from=self.default_from)
+            files = self._fetcher.fetch(message.attachments, deadline=state.deadline)
+            letter = compose(message, default_from=self.default_from, files=files)
+        except NotFetched as error:
+            return self._without_files(error, started_at)
         except AddressError as error:
             return self._refused("invalid_address", str(error), started_at)
         except Exception as error:
@@ -206,6 +220,18 @@ class EmailChannel:
             provider=self._provider,
             answer=why[:500],
             reason=reason,
+            started_at=started_at,
+            ended_at=now(),
+        )
+
+    def _without_files(self, error: NotFetched, started_at: datetime) -> Outcome:
+        """Say that an attachment is missing, for now or for good."""
+        kind = OutcomeKind.TRANSIENT if error.is_passing else OutcomeKind.PERMANENT
+        return Outcome(
+            kind,
+            provider=self._provider,
+            answer=f"Not sent: {error}"[:500],
+            reason="attachment",
             started_at=started_at,
             ended_at=now(),
         )

@@ -12,13 +12,16 @@ import base64
 import binascii
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.header import Header
 from email.utils import format_datetime, parseaddr, quote
+from urllib.parse import quote as percent_encoded
 
 import idna
 
 from templates_app.rendering.message import RenderedMessage
+from txmsg.channels.attachments import File
 from txmsg.channels.base import now
 
 _HEADER_NAME = re.compile(r"[!-9;-~]+")
@@ -34,6 +37,9 @@ _LINE_BREAKS = re.compile("[\r\n\u2028\u2029]+")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _KNOWN_HEADERS = frozenset({"from_name", "from_address", "reply_to"})
 _LONGEST_PLAIN = 60
+_LONGEST_REPLY_TO = 998  # the parser would follow what is nested in a longer one
+# Percent-encoded: a line of a mail has 998 octets at most.
+_LONGEST_NAME = 900
 
 
 class AddressError(ValueError):
@@ -60,8 +66,10 @@ def build(message: RenderedMessage, *, default_from: str) -> bytes:
     return compose(message, default_from=default_from).content
 
 
-def compose(message: RenderedMessage, *, default_from: str) -> Letter:
-    """Write the mail and its envelope.
+def compose(
+    message: RenderedMessage, *, default_from: str, files: Sequence[File] = ()
+) -> Letter:
+    """Write the mail and its envelope; `files` are attached.
 
     Raise AddressError for an address that no mail can carry, ValueError for control
     characters in the subject or in who it is from, and for a header not known here.
@@ -86,13 +94,15 @@ def compose(message: RenderedMessage, *, default_from: str) -> Letter:
         ("Auto-Submitted", "auto-generated"),
     ]
     if reply_to := message.headers.get("reply_to", ""):
+        if len(reply_to) > _LONGEST_REPLY_TO:
+            raise AddressError(f"{_shown(reply_to)} is longer than an address may be")
         reply_name, reply_address = parseaddr(reply_to)
         headers.append(("Reply-To", mailbox(reply_name, normalized(reply_address))))
     head = "".join(header_line(name, value) for name, value in headers)
     return Letter(
         sender=sender,
         recipient=recipient,
-        content=head.encode() + _body(message),
+        content=head.encode() + b"MIME-Version: 1.0\r\n" + _with_files(message, files),
         utf8=not (sender.isascii() and recipient.isascii()),
     )
 
@@ -179,22 +189,54 @@ def _shown(text: str) -> str:
     return ascii(text if len(text) <= 80 else f"{text[:77]}...")
 
 
+def _with_files(message: RenderedMessage, files: Sequence[File]) -> bytes:
+    """Write the body, and each file as a part beside it."""
+    body = _body(message)
+    if not files:
+        return body
+    # A boundary that starts with another one would end it.
+    boundary = f"=_files_{message.delivery_id.hex}".encode()
+    return _multipart("mixed", boundary, [body, *map(_file, files)])
+
+
 def _body(message: RenderedMessage) -> bytes:
     """Write the MIME headers, the empty line and the parts there are, text first."""
     named = [("plain", message.parts.get("text")), ("html", message.parts.get("html"))]
     parts = [_part(subtype, content) for subtype, content in named if content]
     if len(parts) < 2:
-        return b"MIME-Version: 1.0\r\n" + (parts[0] if parts else _part("plain", ""))
+        return parts[0] if parts else _part("plain", "")
     # "=_" can stand in neither encoding, so no part can hold the boundary.
     boundary = f"=_{message.delivery_id.hex}".encode()
+    return _multipart("alternative", boundary, parts)
+
+
+def _multipart(subtype: str, boundary: bytes, parts: Sequence[bytes]) -> bytes:
     return b"".join(
         [
-            b"MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n",
+            b"Content-Type: multipart/%b;\r\n" % subtype.encode(),
             b' boundary="%b"\r\n\r\n' % boundary,
             *(b"--%b\r\n%b" % (boundary, part) for part in parts),
             b"--%b--\r\n" % boundary,
         ]
     )
+
+
+def _file(file: File) -> bytes:
+    """Write a file with its headers, in base64; its name by RFC 2231 where it must."""
+    name = cleaned_name(file.name).replace("/", "_").replace("\\", "_") or "attachment"
+    while len(percent_encoded(name, safe="")) > _LONGEST_NAME:
+        stem, dot, ending = name.rpartition(".")
+        name = f"{stem[:-1]}{dot}{ending}" if stem else ending[:-1]
+    if name.isascii() and len(name) <= _LONGEST_PLAIN:
+        named = f'filename="{quote(name)}"'
+    else:
+        named = f"filename*=utf-8''{percent_encoded(name, safe='')}"
+    head = (
+        f"Content-Type: {file.media_type}\r\n"
+        f"Content-Disposition: attachment;\r\n {named}\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head.encode() + base64.encodebytes(file.data).replace(b"\n", b"\r\n")
 
 
 def _part(subtype: str, content: str) -> bytes:
