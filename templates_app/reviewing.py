@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from events.models import Channel, EventType
+from templates_app import snapshots
 from templates_app.models import Message, Template
 from templates_app.publishing import Problem
 
@@ -59,20 +60,21 @@ def changed_since_live(message: Message) -> list[str]:
     if live is None:
         return []
     names = [name for name in _FACTS if getattr(live, name) != getattr(message, name)]
+    now = snapshots.properties(message)
     names += [
-        name
-        for name, value in live.properties.items()
-        if getattr(message, name) != value
+        name for name, value in now.items() if live.properties.get(name, "") != value
     ]
     changed = [_NAMES.get(name, name.replace("_", " ")) for name in names]
     for language in sorted({*message.content, *live.content}):
-        now, then = message.content.get(language, {}), live.content.get(language, {})
+        new, then = message.content.get(language, {}), live.content.get(language, {})
         suffix = "" if language == message.default_language else f" ({language})"
         changed += [
             _NAMES.get(field, field.replace("_", " ")) + suffix
-            for field in {**then, **now}
-            if (now.get(field) or "") != (then.get(field) or "")
+            for field in {**then, **new}
+            if (new.get(field) or "") != (then.get(field) or "")
         ]
+    if live.blocks != snapshots.blocks_used(message):
+        changed.append("content blocks")
     return changed
 
 
@@ -97,14 +99,15 @@ def left_from_template(message: Message) -> list[Problem]:
 
 
 def _placeholders(channel: str) -> Iterator[tuple[str, str]]:
-    """Yield the sentences of a channel's built-in templates, and the part of each.
+    """Yield the sentences of a channel's blank templates, and the part of each.
 
     A single word is none: it may well stay, such as the greeting.
     """
-    for template in Template.objects.filter(is_builtin=True, channel=channel):
+    blank = Template.objects.filter(is_builtin=True, internal_name__startswith="blank-")
+    for template in blank.filter(channel=channel):
         for content in template.content.values():
             for part, text in content.items():
-                for piece in _BETWEEN.split(str(text)):
+                for piece in _BETWEEN.split(text) if isinstance(text, str) else ():
                     words = piece.strip(" \t,.;:")
                     if " " in words:
                         yield part, words

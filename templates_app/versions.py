@@ -13,8 +13,16 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from events.facts import EventFacts
 from templates_app.models import Message, Version
-from templates_app.rendering import Program, RenderContext, RenderError, program
+from templates_app.rendering import (
+    Program,
+    RenderContext,
+    RenderedMessage,
+    RenderError,
+    program,
+)
+from templates_app.rendering.languages import nearest_language
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +50,9 @@ class LoadedVersion:
 
         Raises RenderError if the content cannot be made a program.
         """
-        wanted = language.replace("_", "-").lower()
-        by_name = {name.lower(): name for name in self.compiled}
-        for candidate in (wanted, wanted.split("-")[0], self.default_language.lower()):
-            if candidate in by_name:
-                name = by_name[candidate]
-                break
-        else:
-            name = next(iter(self.compiled))
+        name, _ = nearest_language(
+            self.compiled, language, default=self.default_language
+        )
         if name not in self._programs:
             self._programs[name] = program(self.channel, self.compiled[name])
         return name, self._programs[name]
@@ -76,6 +79,32 @@ def load(version_id: int) -> LoadedVersion:
             _kept.popitem(last=False)
     _kept.move_to_end(version_id)
     return loaded
+
+
+def render(
+    version: LoadedVersion,
+    event: EventFacts,
+    *,
+    delivery_id: UUID,
+    address: str,
+    frozen_at: datetime,
+) -> RenderedMessage:
+    """Render a version for an event, in the recipient's language; raise RenderError.
+
+    The same arguments make the same message, whoever asks: a send, a preview or a
+    shadow render.
+    """
+    language, chosen = version.program_for(str(event.recipient.get("language") or ""))
+    context = RenderContext(
+        ctx=event.ctx or {},
+        recipient=event.recipient,
+        event=event.event,
+        message=version.facts(),
+        metadata=event.metadata,
+        frozen_at=frozen_at,
+        content_language=language,
+    )
+    return chosen.render(context, delivery_id=delivery_id, address=address)
 
 
 def warm(version_ids: Iterable[int]) -> None:
