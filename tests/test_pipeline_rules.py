@@ -503,7 +503,7 @@ def test_pause_edit_republish_resume_sends_the_new_content(
 def test_a_row_parked_across_a_publish_does_not_sleep_until_it_expires(
     version: Version, channel: CaptureChannel
 ) -> None:
-    publishing._passes.clear()
+    publishing.waking.forget_passes()
     accept(version)
     # A claim that read the state before the publish parks the row after it.
     work.claim("normal", owner="late", limit=10, lease_seconds=60, live={})

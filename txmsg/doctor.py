@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from events import partitions, work
 from events.models import ApiKey, Stage, Work
 from templates_app.models import Message, MessageStatus
-from txmsg import health, worker
+from txmsg import errands, health, worker
 from txmsg.channels.capture import CaptureChannel
 from txmsg.channels.server import Security, Server, dial
 from txmsg.embedded import Home, up_runs
@@ -213,12 +213,20 @@ def _waiting() -> Iterator[Line]:
         yield Line(
             Level.PROBLEM, "waiting", f"{lane}: the oldest has been due for {age:.0f} s"
         )
+    authors = errands.waiting_seconds() or 0
+    if authors > WAITING_SECONDS:
+        yield Line(
+            Level.PROBLEM,
+            "waiting",
+            f"authors: a proof or a shadow render has waited for {authors:.0f} s: no "
+            "worker is rung for it, or none serves another lane than critical",
+        )
     held = Work.objects.filter(stage=Stage.HELD).count()
     if held:
         yield Line(
             Level.WARNING, "waiting", f"{held} deliveries are held for an operator"
         )
-    if not late and not held:
+    if not late and not held and authors <= WAITING_SECONDS:
         yield Line(Level.OK, "waiting", "nothing is late")
 
 

@@ -1,4 +1,4 @@
-"""What RQ runs: one function a doorbell. A job carries a lane's name, never data."""
+"""What RQ runs: one function a doorbell. A job carries a lane's name or nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from django.db import InterfaceError, OperationalError, connection
 
 from events import doorbell, work
-from txmsg import pipeline
+from events.models import Lane
+from txmsg import errands, pipeline, proofs
 from txmsg.pipeline import Drain
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,11 @@ class Place:
     is_stopping: bool = False
     has_left_rows: bool = False
     """Whether a drain ended over a database error with rows still in its name."""
+
+    @property
+    def serves_authors(self) -> bool:
+        """Whether authors may wait here: anywhere but at the critical lane alone."""
+        return any(lane != Lane.CRITICAL for lane in self.lanes)
 
 
 here = Place(owner=f"{platform.node()}:{os.getpid()}")
@@ -62,5 +68,32 @@ def drain(lane: str) -> int:
         return run.finished
 
 
+def serve_authors() -> bool:
+    """Do what authors wait for, as long as no lane does; return whether any is left.
+
+    For what is left a new ring stands in the queue, behind those of the lanes.
+    """
+    doorbell.answer(doorbell.AUTHORING)
+    try:
+        is_left = errands.serve(
+            lambda: here.is_stopping or _other_lane_waits(doorbell.AUTHORING),
+            seconds=DRAIN_SECONDS,
+        )
+    except (OperationalError, InterfaceError):
+        logger.exception("authors: the database failed; the sweeper rings again")
+        connection.close()
+        return True
+    if is_left:
+        doorbell.ring_authors()
+    return is_left
+
+
+def finish() -> None:
+    """Let what is still on its way arrive, when the worker ends."""
+    proofs.finish()
+
+
 def _other_lane_waits(lane: str) -> bool:
-    return any(other != lane and doorbell.is_waited_for(other) for other in here.lanes)
+    """Return whether what this worker serves besides is rung for and waits."""
+    bells = [*here.lanes, doorbell.AUTHORING] if here.serves_authors else here.lanes
+    return any(other != lane and doorbell.is_waited_for(other) for other in bells)

@@ -27,7 +27,7 @@ from django.db import (
 )
 
 from events import doorbell, work
-from events.facts import EventFacts, facts_of
+from events.facts import facts_of
 from events.models import EventOutcome, Stage
 from events.work import Claim, Item
 from history import recording
@@ -35,7 +35,7 @@ from history.models import DeliveryStatus, Reason
 from history.recording import Ending, Results
 from history.suppressions import normalized, suppressed
 from templates_app import publishing, versions
-from templates_app.rendering import RenderContext, RenderedMessage, RenderError
+from templates_app.rendering import RenderedMessage, RenderError
 from templates_app.versions import LoadedVersion
 from txmsg import outcomes
 from txmsg.channels import get_channel
@@ -210,7 +210,10 @@ def check(
 def render(
     run: Drain, items: Sequence[Item], executions: Executions
 ) -> tuple[list[Ready], list[Ending]]:
-    """Render each row with its pinned version; an error ends that row only."""
+    """Render each row with its pinned version; an error ends that row only.
+
+    Its time stands still at the moment it was pinned.
+    """
     facts = facts_of(sorted({item.event_id for item in items}))
     ready: list[Ready] = []
     endings: list[Ending] = []
@@ -220,7 +223,7 @@ def render(
         reason, detail = Reason.CONTEXT_GONE, ""
         if event is not None and event.ctx is not None:
             try:
-                message = render_one(
+                message = versions.render(
                     version,
                     event,
                     delivery_id=item.id,
@@ -249,28 +252,6 @@ def render(
             )
         )
     return ready, endings
-
-
-def render_one(
-    version: LoadedVersion,
-    event: EventFacts,
-    *,
-    delivery_id: UUID,
-    address: str,
-    frozen_at: datetime,
-) -> RenderedMessage:
-    """Render one delivery; its time stands still at the moment it was pinned."""
-    language, program = version.program_for(str(event.recipient.get("language") or ""))
-    context = RenderContext(
-        ctx=event.ctx or {},
-        recipient=event.recipient,
-        event=event.event,
-        message=version.facts(),
-        metadata=event.metadata,
-        frozen_at=frozen_at,
-        content_language=language,
-    )
-    return program.render(context, delivery_id=delivery_id, address=address)
 
 
 def waves(ready: Sequence[Ready]) -> Iterator[list[Ready]]:

@@ -15,12 +15,11 @@ from uuid import UUID
 
 from events import strict_json
 from events.facts import EventFacts, facts_of
+from events.masking import mask_context
 from events.models import Event
 from history.models import Delivery
 from templates_app import versions
 from templates_app.rendering import RenderedMessage, RenderError
-from templates_app.rendering.masking import mask_context
-from txmsg import pipeline
 from txmsg.inbox import parse_mail
 from txmsg.models import InboxMessage
 
@@ -121,7 +120,7 @@ def _none(delivery: Delivery, problem: str) -> Preview:
 def _rendered(
     version: versions.LoadedVersion, event: EventFacts, delivery: Delivery
 ) -> RenderedMessage:
-    return pipeline.render_one(
+    return versions.render(
         version,
         event,
         delivery_id=delivery.pk,

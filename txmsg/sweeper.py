@@ -25,7 +25,7 @@ from history import recording
 from history.models import AttemptOutcome, DeliveryStatus, Reason
 from history.recording import Ending, Try
 from templates_app import publishing, versions
-from txmsg import outcomes
+from txmsg import errands, outcomes
 from txmsg.models import Heartbeat
 from txmsg.outcomes import Verdict
 
@@ -69,6 +69,7 @@ def sweep() -> None:
             pass
     publishing.wake_parked()
     ring_for_due()
+    ring_for_authors()
     Heartbeat.objects.update_or_create(
         name=NAME, defaults={"at": Now(), "detail": {"pid": os.getpid()}}
     )
@@ -78,6 +79,13 @@ def ring_for_due() -> None:
     """Ring for every lane in which something is due; again if that was in vain."""
     for lane, age in work.due_lanes().items():
         doorbell.ring(lane, again=age > RING_AGAIN_SECONDS)
+
+
+def ring_for_authors() -> None:
+    """Ring while a proof or a shadow render waits for a worker."""
+    age = errands.waiting_seconds()
+    if age is not None:
+        doorbell.ring_authors(again=age > RING_AGAIN_SECONDS)
 
 
 def resolve_unknown(lane: str) -> int:

@@ -40,15 +40,17 @@ _PATIENCE = {"socket_connect_timeout": 5, "socket_timeout": None}
 
 
 class Doorbell(Job):
-    """A job that runs nothing but a drain, whatever somebody wrote into Redis."""
+    """A job that runs nothing but our two, whatever somebody wrote into Redis."""
 
     @property
     def func(self) -> Callable[..., Any]:
-        """Return the function to run; raise PermissionError for any but a drain."""
-        if self.func_name != doorbell.DRAIN:
-            message = f"a job named {self.func_name} is no doorbell of ours"
-            raise PermissionError(message)
-        return jobs.drain
+        """Return the function to run; raise PermissionError for any but our two."""
+        if self.func_name == doorbell.DRAIN:
+            return jobs.drain
+        if self.func_name == doorbell.SERVE_AUTHORS:
+            return jobs.serve_authors
+        message = f"a job named {self.func_name} is no doorbell of ours"
+        raise PermissionError(message)
 
 
 class LaneWorker(SimpleWorker):
@@ -90,9 +92,10 @@ def run(name: str, lanes: Sequence[str]) -> None:
     if ended:
         logger.warning("%s: took over %d rows of a dead predecessor", name, ended)
     redis = Redis.from_url(settings.REDIS_URL, **_PATIENCE)
+    bells = [*lanes, doorbell.AUTHORING] if jobs.here.serves_authors else lanes
     queues = [
-        Queue(lane, connection=redis, serializer=JSONSerializer, job_class=Doorbell)
-        for lane in lanes
+        Queue(bell, connection=redis, serializer=JSONSerializer, job_class=Doorbell)
+        for bell in bells
     ]
     beating = threading.Event()
     thread = threading.Thread(target=_beat, args=(name, lanes, beating), daemon=True)
@@ -101,6 +104,9 @@ def run(name: str, lanes: Sequence[str]) -> None:
         # What came due while nobody was here.
         doorbell.answer(lane)
         doorbell.ring(lane)
+    if jobs.here.serves_authors:
+        doorbell.answer(doorbell.AUTHORING)
+        doorbell.ring_authors()
     worker = LaneWorker(
         queues,
         name=f"{name}-{platform.node()}-{life}",
@@ -115,6 +121,7 @@ def run(name: str, lanes: Sequence[str]) -> None:
         )
     finally:
         beating.set()
+        jobs.finish()
         close_channels()
 
 

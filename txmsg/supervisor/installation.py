@@ -104,7 +104,9 @@ def child_specs(
     Each has its name in its command line, and no other process has.
     """
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-    specs = [ChildSpec("txmsg-web", _web_command(installation))]
+    specs = [
+        ChildSpec("txmsg-web", _web_command(installation), env=_web_env(installation))
+    ]
     for number in range(1, installation.workers + 1):
         name = f"txmsg-worker-{number}"
         lanes = "critical" if number == 1 else "normal,bulk"
@@ -131,6 +133,13 @@ def _web_command(installation: Installation) -> list[str]:
         *("--workers-kill-timeout", "5s", "--respawn-failed-workers"),
         "config.wsgi:application",
     ]
+
+
+def _web_env(installation: Installation) -> dict[str, str]:
+    """Return where images are loaded from, unless the settings name a place."""
+    if settings.TXMSG_PUBLIC_URL != settings.TXMSG_LOCAL_URL:
+        return {}
+    return {"TXMSG_PUBLIC_URL": installation.url}
 
 
 def _check_port(installation: Installation) -> None:
