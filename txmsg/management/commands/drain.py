@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.db.models.functions import Now
 
 from events.models import Channel, Lane, Stage, Work
-from txmsg import jobs, pipeline, sweeper
+from txmsg import errands, jobs, pipeline, sweeper
 from txmsg.channels import get_channel
 from txmsg.management.options import read_lanes
 from txmsg.pipeline import Drain
@@ -21,7 +21,7 @@ from txmsg.pipeline import Drain
 class Command(BaseCommand):
     """Handle everything due, say what is left and why, then end."""
 
-    help = "Handle everything due in some lanes and end; works without Redis."
+    help = "Handle what is due in some lanes and for authors; works without Redis."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the lanes and a bound on the time."""
@@ -42,8 +42,18 @@ class Command(BaseCommand):
             total += pipeline.drain(run, seconds=seconds, linger=0)
             broken |= run.route_failures.keys()
         self.stdout.write(f"{total} deliveries handled")
-        if self._say_what_is_left(lanes, broken):
+        is_left = self._serve_authors(seconds)
+        if self._say_what_is_left(lanes, broken) or is_left:
             raise SystemExit(1)
+
+    def _serve_authors(self, seconds: float) -> bool:
+        """Send proofs and render shadows that wait; return whether some are left."""
+        if errands.waiting_seconds() is None:
+            return False
+        is_left = errands.serve(lambda: False, seconds=seconds)
+        said = "some are left: the time was up" if is_left else "none is left"
+        self.stdout.write(f"proofs and shadow renders handled; {said}")
+        return is_left
 
     def _say_what_is_left(self, lanes: Sequence[str], broken: set[str]) -> bool:
         """Print it with its reason; return whether it was due."""
