@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_ace",
     "django_rq",
     "events",
     "templates_app",
@@ -137,7 +138,7 @@ RQ_QUEUES = {
         "DEFAULT_TIMEOUT": 120,
         "SERIALIZER": "rq.serializers.JSONSerializer",
     }
-    for lane in ("critical", "normal", "bulk")
+    for lane in ("critical", "normal", "bulk", "authoring")
 }
 
 # Enqueue at once: events.doorbell itself waits for the commit, and survives a failure.
@@ -204,11 +205,22 @@ EMAIL_URL = env.str("EMAIL_URL", default="") or inbox_url(_home)
 DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", default="txmsg <no-reply@txmsg.example>"
 )
+# Hosts that may give attachments over http and from private networks; all others must
+# be public and speak https.
+TXMSG_ATTACHMENT_HOSTS = env.list("TXMSG_ATTACHMENT_HOSTS", default=[])
+# Under which address the world reaches this server: images in mails are loaded there.
+TXMSG_LOCAL_URL = "http://127.0.0.1:8000"
+TXMSG_PUBLIC_URL = env.str("TXMSG_PUBLIC_URL", default="").rstrip("/") or (
+    f"https://{ALLOWED_HOSTS[0].lstrip('.*')}" if TXMSG_HTTPS else TXMSG_LOCAL_URL
+)
+MEDIA_ROOT = TXMSG_HOME / "media"
 TXMSG_CHANNELS = {
     "email": "txmsg.channels.email.EmailChannel",
     "sms": "txmsg.channels.capture.CaptureChannel",
     "push": "txmsg.channels.capture.CaptureChannel",
 }
+# Empty: proofs go to every domain.
+TXMSG_PROOF_DOMAINS = env.list("TXMSG_PROOF_DOMAINS", default=[])
 
 # The pipeline.
 TXMSG_BATCH_SIZE = env.int("TXMSG_BATCH_SIZE", default=500)

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.generic import RedirectView
 
 from events import views
+from templates_app import views as public
 from txmsg import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", api.readyz),
     path("api/v1/events", views.post_event),
     path("api/v1/events/<str:text>", api.get_event),
+    re_path(r"^images/(?P<name>[0-9a-f]{32}\.[a-z]{3,4})$", public.image, name="image"),
     # Django's page of one app: the start page lists what there is by what it is for.
     re_path(
         r"^admin/(?:auth|django_rq|events|history|templates_app|txmsg)/$",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.text import slugify
 
+from events.inference import contract_of
 from events.models import ContractMode, EventType
 from templates_app.models import Content, Message, Template
 
@@ -63,14 +64,15 @@ def duplicate(
 def create_event_type(name: str, *, label: str, sample: dict[str, Any]) -> EventType:
     """Make an event type while a message is being written.
 
-    With a sample, its contract asks for the same kinds of values and events that do
-    not fit are refused; without one, anything is accepted until a contract is written.
+    With a sample, its contract asks for the same fields and kinds of values, and
+    events that do not fit are refused; without one, anything is accepted until a
+    contract is written.
     """
     return EventType.objects.create(
         name=name,
         label=label or name,
         sample=sample,
-        contract=_contract_of(sample) if sample else {"type": "object"},
+        contract=contract_of([sample] if sample else []),
         contract_mode=ContractMode.STRICT if sample else ContractMode.OPEN,
     )
 
@@ -99,17 +101,3 @@ def _save_copy(
     draft.modified_by_id = author.pk if author else None
     draft.save(force_insert=True)
     return draft
-
-
-def _contract_of(value: Any) -> dict[str, Any]:
-    """Return a JSON Schema of the kinds of values in a sample; nothing is required."""
-    if isinstance(value, dict):
-        properties = {key: _contract_of(each) for key, each in value.items()}
-        return {"type": "object", "properties": properties}
-    if isinstance(value, list):
-        return {"type": "array", **({"items": _contract_of(value[0])} if value else {})}
-    if isinstance(value, bool):
-        return {"type": "boolean"}
-    if isinstance(value, int | float):
-        return {"type": "number"}
-    return {"type": "string"} if isinstance(value, str) else {}

@@ -16,9 +16,19 @@ SECTIONS: list[tuple[str, list[tuple[str, str, str]]]] = [
         ],
     ),
     (
+        "Content",
+        [
+            ("Content blocks", "widgets", "templates_app.contentblock"),
+            ("Images", "image", "templates_app.image"),
+            ("Folders", "folder", "templates_app.folder"),
+            ("Test profiles", "badge", "templates_app.testprofile"),
+        ],
+    ),
+    (
         "Set-up",
         [
             ("Event types", "bolt", "events.eventtype"),
+            ("Mobile apps", "smartphone", "templates_app.mobileapp"),
             ("Sources and API keys", "key", "events.source"),
             ("Suppression list", "block", "history.suppression"),
         ],

@@ -1,5 +1,11 @@
 """The authors' pages; importing a module registers what is not joined further up."""
 
-from templates_app.admin import templates
+from templates_app.admin import (
+    blocks,
+    folders,
+    images,
+    mobile_apps,
+    test_profiles,
+)
 
-__all__ = ["templates"]
+__all__ = ["blocks", "folders", "images", "mobile_apps", "test_profiles"]

@@ -1,12 +1,11 @@
-"""Messages in the admin: Browse, a message's page, and its way to production.
+"""Messages in the admin: Browse, and a message's page.
 
 `MessageAdmin` is registered further up, where the count of today is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -14,12 +13,7 @@ from django.contrib import messages as notes
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    HttpResponseRedirect,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -27,58 +21,20 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     DropdownFilter,
+    RangeDateFilter,
     RelatedDropdownFilter,
 )
 from unfold.decorators import action
 
-from events.models import Channel
-from templates_app import creating, editing, publishing, reviewing
-from templates_app.admin import cells
-from templates_app.admin.authoring import Draft, DraftAdmin, editor_of, posted
-from templates_app.forms import MessageForm, NoteForm
+from templates_app import creating, editing, publishing
+from templates_app.admin import cells, copies, lifecycle
+from templates_app.admin.authoring import DraftAdmin
+from templates_app.admin.folders import FolderFilter, move_to_folder
+from templates_app.admin.frame import Draft, View
+from templates_app.forms import MessageForm
 from templates_app.models import Message, MessageStatus, Template
 
 _LOG_LINES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A change of a message's public state, and how it is asked for."""
-
-    verb: str
-    act: Callable[..., None]
-    sentences: tuple[str, ...]
-    done: str
-    is_danger: bool = False
-
-
-PAUSE = Transition(
-    verb="Pause",
-    act=publishing.pause,
-    sentences=(
-        "Nothing more is sent from now on.",
-        "Events are still accepted and wait. When you resume, they are sent with the "
-        "version that is live then, unless they have expired.",
-    ),
-    done="is paused: events wait.",
-)
-RESUME = Transition(
-    verb="Resume",
-    act=publishing.resume,
-    sentences=("Sending goes on, beginning with the events that waited.",),
-    done="sends again.",
-)
-UNPUBLISH = Transition(
-    verb="Unpublish",
-    act=publishing.unpublish,
-    sentences=(
-        "The message becomes a draft. New events of its type find no message: they are "
-        "refused or stored as not covered, as the event type says.",
-        "What was sent stays in the history, and every version is kept.",
-    ),
-    done="is a draft again; nothing is sent.",
-    is_danger=True,
-)
 
 
 class ChangesFilter(DropdownFilter):
@@ -101,6 +57,25 @@ class ChangesFilter(DropdownFilter):
         return live.filter(has_unpublished_changes=True)
 
 
+class NatureFilter(DropdownFilter):
+    """Messages of one nature, of those that authors have used."""
+
+    title = "nature"
+    parameter_name = "nature"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the natures in use."""
+        rows = Message.objects.filter(deleted_at=None).exclude(nature="")
+        names = rows.order_by("nature").values_list("nature", flat=True).distinct()
+        return [(name, name) for name in names]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Message]
+    ) -> QuerySet[Message]:
+        """Return messages of the chosen nature."""
+        return queryset.filter(nature=self.value()) if self.value() else queryset
+
+
 class MessageAdmin(DraftAdmin):
     """What authors write, bind to an event type and publish."""
 
@@ -112,7 +87,9 @@ class MessageAdmin(DraftAdmin):
         "state",
         "on_channel",
         "event_type",
+        "in_folder",
         "last_published",
+        "last_modified",
     )
     list_display_links = ("named",)
     list_filter = [
@@ -120,10 +97,20 @@ class MessageAdmin(DraftAdmin):
         ("channel", ChoicesDropdownFilter),
         ("event_type", RelatedDropdownFilter),
         ChangesFilter,
+        FolderFilter,
+        NatureFilter,
+        ("modified_at", RangeDateFilter),
     ]
-    list_select_related = ("event_type",)
-    search_fields = ("label", "internal_name")
-    search_help_text = "Search label and internal name"
+    actions = (move_to_folder,)
+    list_select_related = ("event_type", "folder", "modified_by")
+    search_fields = (
+        "label",
+        "internal_name",
+        "event_type__name",
+        "delivery_code",
+        "content",
+    )
+    search_help_text = "Search label, name, event type, delivery code and content"
     actions_row = ("duplicate_row", "template_row", "delete_row")
     change_list_template = "templates_app/drafts.html"
 
@@ -145,15 +132,12 @@ class MessageAdmin(DraftAdmin):
         }
         return super().changelist_view(request, {**words, **(extra_context or {})})
 
-    def steps(self) -> dict[str, Callable[..., HttpResponseBase]]:
-        """Return the views of one message by name."""
+    def steps(self) -> Mapping[str, View]:
+        """Return the views of one message."""
         return {
             **super().steps(),
-            "template": self.template_view,
-            "publish": self.publish_view,
-            "pause": self.pause_view,
-            "resume": self.resume_view,
-            "unpublish": self.unpublish_view,
+            **copies.MESSAGE_STEPS,
+            **lifecycle.STEPS,
         }
 
     # --- making and saving
@@ -164,10 +148,6 @@ class MessageAdmin(DraftAdmin):
         """Make a draft message from a template."""
         return creating.create_message(template=template, label=label, author=author)
 
-    def duplicated(self, draft: Any, *, label: str, author: AbstractBaseUser) -> Draft:
-        """Copy a message."""
-        return creating.duplicate(draft, label=label, author=author)
-
     def save(self, form: Any, *, editor: AbstractBaseUser) -> Draft:
         """Write a valid form, and the event type it asks for."""
         draft: Message = editing.save(
@@ -175,6 +155,7 @@ class MessageAdmin(DraftAdmin):
             values=form.values(),
             content=form.content(),
             seen=form.seen_at(),
+            language=form.language,
             editor=editor,
             new_type=form.new_type(),
         )
@@ -195,70 +176,6 @@ class MessageAdmin(DraftAdmin):
             "log": log[:_LOG_LINES],
             "versions": versions.defer("compiled", "content")[:_LOG_LINES],
         }
-
-    def not_sent(self, channel: str) -> str:
-        """Return why messages of a channel leave this machine not; empty if they do.
-
-        Known further up, where the channels are.
-        """
-        return ""
-
-    # --- the way to production
-
-    def publish_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Review what stands in the way and what will happen, then publish."""
-        message = self._changeable(request, pk)
-        form = NoteForm(posted(request))
-        if request.method == "POST" and form.is_valid():
-            try:
-                version = publishing.publish(
-                    message,
-                    author=editor_of(request),
-                    note=form.cleaned_data["note"],
-                )
-            except publishing.PublishError as error:
-                notes.error(request, f"Not published: {error}")
-                return HttpResponseRedirect(self.url("publish", pk))
-            self.log_change(request, message, f"Published version {version.number}.")
-            notes.success(
-                request, f"“{message.label}” is live as version {version.number}."
-            )
-            return HttpResponseRedirect(self.url("change", pk))
-        context = {"form": form, **self._review(message)}
-        return self.answer(request, "publish.html", context, draft=message)
-
-    def _review(self, message: Message) -> dict[str, Any]:
-        """Return what an author should know before publishing."""
-        is_live = message.status != MessageStatus.DRAFT
-        event_type = message.event_type
-        return {
-            "title": f"{'Republish' if is_live else 'Publish'}: {message.label}",
-            "problems": publishing.problems_of(message),
-            "simulated": self.simulated(
-                message, message.context_sample, event_type=event_type
-            ),
-            "is_live": is_live,
-            "pills": cells.pills(message),
-            "channel_noun": reviewing.NOUNS[Channel(message.channel)],
-            "who": reviewing.who_gets_it(event_type, message.channel)
-            if event_type
-            else "",
-            "changed": reviewing.changed_since_live(message) if is_live else [],
-            "left": reviewing.left_from_template(message),
-            "not_sent": self.not_sent(message.channel),
-        }
-
-    def pause_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask, then pause."""
-        return self._transition(request, pk, PAUSE)
-
-    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask, then resume."""
-        return self._transition(request, pk, RESUME)
-
-    def unpublish_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask, then unpublish."""
-        return self._transition(request, pk, UNPUBLISH)
 
     def delete_view(
         self,
@@ -289,7 +206,7 @@ class MessageAdmin(DraftAdmin):
             "refusal": f"“{message.label}” is live and cannot be deleted"
             if is_live
             else "",
-            "instead": UNPUBLISH.verb,
+            "instead": "Unpublish",
             "instead_url": self.url("unpublish", message.pk),
             "sentences": [
                 "Unpublish it first: it becomes a draft, and a draft can be deleted."
@@ -298,53 +215,6 @@ class MessageAdmin(DraftAdmin):
             ],
         }
         return self.answer(request, "confirm.html", context, draft=message)
-
-    def template_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask for a label, then keep the message as a template."""
-        return self.copy_view(
-            request,
-            pk,
-            verb="Save as template",
-            sentence="The template takes properties, sample and content; not the "
-            "event type.",
-            suffix="template",
-            make=lambda draft, label, author: creating.create_template(
-                source=draft, label=label, author=author
-            ),
-        )
-
-    def _transition(
-        self, request: HttpRequest, pk: int, transition: Transition
-    ) -> HttpResponse:
-        message = self._changeable(request, pk)
-        form = NoteForm(posted(request))
-        if request.method == "POST" and form.is_valid():
-            try:
-                transition.act(
-                    message,
-                    actor=editor_of(request),
-                    note=form.cleaned_data["note"],
-                )
-            except publishing.PublishError as error:
-                notes.error(request, str(error))
-            else:
-                self.log_change(request, message, f"{transition.verb}.")
-                notes.success(request, f"“{message.label}” {transition.done}")
-            return HttpResponseRedirect(self.url("change", pk))
-        context = {
-            "title": f"{transition.verb}: {message.label}",
-            "verb": transition.verb,
-            "sentences": transition.sentences,
-            "is_danger": transition.is_danger,
-            "form": form,
-        }
-        return self.answer(request, "confirm.html", context, draft=message)
-
-    def _changeable(self, request: HttpRequest, pk: int) -> Message:
-        message: Message = self.draft(request, pk)
-        if not self.has_change_permission(request, message):
-            raise PermissionDenied
-        return message
 
     # --- cells and row actions of Browse
 
@@ -369,6 +239,18 @@ class MessageAdmin(DraftAdmin):
         if message.published_at is None:
             return "never"
         return date_format(timezone.localtime(message.published_at), "j M Y, H:i")
+
+    @admin.display(description="Folder", ordering="folder__name")
+    def in_folder(self, message: Message) -> str:
+        """Return the folder that it is filed in."""
+        return message.folder.name if message.folder else "–"
+
+    @admin.display(description="Last modified", ordering="modified_at")
+    def last_modified(self, message: Message) -> SafeString:
+        """Return when it was last saved, and by whom."""
+        when = date_format(timezone.localtime(message.modified_at), "j M Y, H:i")
+        by = message.modified_by.get_username() if message.modified_by else "txmsg"
+        return cells.two_lines(when, by)
 
     @action(description="Duplicate", url_path="duplicate-row", icon="content_copy")
     def duplicate_row(self, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Templates and folders in the admin."""
+"""Templates in the admin."""
 
 from __future__ import annotations
 
@@ -12,23 +12,46 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action
 
 from templates_app import editing
 from templates_app.admin import cells
 from templates_app.admin.authoring import DraftAdmin
-from templates_app.models import Folder, Template
+from templates_app.admin.folders import FolderFilter, move_to_folder
+from templates_app.models import Template
 
 
-@admin.register(Template)
+class KindFilter(DropdownFilter):
+    """Templates that ship with the product, or one's own."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the two kinds."""
+        return [("builtin", "Built-in"), ("own", "Own")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Template]
+    ) -> QuerySet[Template]:
+        """Return templates of the chosen kind."""
+        if self.value() not in ("builtin", "own"):
+            return queryset
+        return queryset.filter(is_builtin=self.value() == "builtin")
+
+
 class TemplateAdmin(DraftAdmin):
     """The starts of messages; built-in ones can only be duplicated."""
 
     list_display = ("named", "on_channel", "kind", "folder", "last_modified")
     list_display_links = ("named",)
-    list_filter = [("channel", ChoicesDropdownFilter)]
+    list_filter = [
+        ("channel", ChoicesDropdownFilter),
+        FolderFilter,
+        KindFilter,
+    ]
+    actions = (move_to_folder,)
     list_select_related = ("folder",)
     search_fields = ("label", "internal_name", "description")
     search_help_text = "Search label, internal name and description"
@@ -130,16 +153,3 @@ class TemplateAdmin(DraftAdmin):
     def delete_row(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Open the page that deletes."""
         return HttpResponseRedirect(self.url("delete", object_id))
-
-
-@admin.register(Folder)
-class FolderAdmin(ModelAdmin):
-    """The tree that messages and templates are filed in."""
-
-    list_display = ("name", "parent")
-    list_select_related = ("parent",)
-    search_fields = ("name",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Folder]:
-        """Return folders by their place in the tree."""
-        return super().get_queryset(request).order_by("parent__name", "name")

@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from txmsg.admin import browse, event_history, inbox, users
+from txmsg.admin import browse, event_history, event_types, inbox, users
 
-__all__ = ["browse", "event_history", "inbox", "users"]
+__all__ = ["browse", "event_history", "event_types", "inbox", "users"]
 
 admin.site.index_template = "templates_app/start.html"
 admin.site.index_title = "Start"

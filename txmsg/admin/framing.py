@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 
-_POLICY = "; ".join(
-    (
-        "sandbox",
-        "default-src 'none'",
-        "img-src data: https:",
-        "style-src 'unsafe-inline'",
-        "form-action 'none'",
-        "base-uri 'none'",
-        "frame-ancestors 'self'",
-    )
-)
+from templates_app import framing
+
+_POLICY = f"sandbox; {framing.FRAME_POLICY}; form-action 'none'; frame-ancestors 'self'"
 
 
 def framed(html: str) -> HttpResponse:
-    """Return a page of its own, with every power taken from it."""
+    """Return a page of its own, always light, with every power taken from it."""
     return HttpResponse(
-        html,
+        framing.framed(html),
         headers={
             "Content-Type": "text/html; charset=utf-8",
             "Content-Security-Policy": _POLICY,

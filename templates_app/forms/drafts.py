@@ -1,99 +1,34 @@
-"""What authors fill in: the wizard, and the page of a message or template.
-
-A form parses and says what is wrong with a field; what happens with the values is
-decided in `creating`, `editing` and `publishing`.
-"""
+"""The form of a message's or template's page: properties, sample, content."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
 from events.models import EventType
-from templates_app.models import Folder, Message, MessageStatus, Template
+from templates_app.forms.content import (
+    CONTENT_FIELDS,
+    content_field,
+    json_text,
+    typed_content,
+)
+from templates_app.forms.storing import unstorable
+from templates_app.models import Folder, Message, MessageStatus, MobileApp, Template
 from templates_app.models import UnknownOutcome as Policy
 from templates_app.simulation import read_sample
 
-# The fields of a channel's content, in the order of the page.
-CONTENT_FIELDS: dict[str, tuple[str, ...]] = {
-    "email": (
-        "from_name",
-        "from_address",
-        "reply_to",
-        "subject",
-        "preheader",
-        "source_kind",
-        "source",
-        "text",
-    ),
-    "sms": ("sender", "text"),
-    "push": ("title", "body", "data"),
-}
 _POLICIES = [
     (Policy.MUST_ARRIVE, "Send it again, even if it comes twice"),
     (Policy.NEVER_TWICE, "Do not send it again, even if it is lost"),
     (Policy.ASK, "Keep it and ask an operator"),
 ]
-_LABELS = {
-    "from_name": "From name",
-    "from_address": "From address",
-    "reply_to": "Reply to",
-    "subject": "Subject",
-    "preheader": "Preheader",
-    "source": "Source",
-    "text": "Text",
-    "sender": "Sender",
-    "title": "Title",
-    "body": "Text",
-    "data": "Data",
-}
-_HINTS = {
-    "from_address": "Empty: the installation's sender.",
-    "preheader": "What inboxes show after the subject.",
-    "sender": "Empty: the installation's sender.",
-    "data": "A JSON object for your app; Liquid stands inside the quotes.",
-}
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
-_TALL = {"source": 26, "text": 6, "body": 4, "data": 6}
-
-
-class CreateForm(forms.Form):
-    """The wizard's one step: which template, and what to call the copy."""
-
-    label = forms.CharField(max_length=120)
-    template = forms.ModelChoiceField(Template.objects.none(), widget=forms.RadioSelect)
-
-    def __init__(self, *args: Any, channel: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = Template.objects.filter(channel=channel)
-        choices = choices.order_by("-is_builtin", "label")
-        self.choices = list(choices)
-        self.fields["template"] = forms.ModelChoiceField(
-            choices, error_messages={"required": "Choose a template to start from."}
-        )
-
-
-class LabelForm(forms.Form):
-    """What to call a copy."""
-
-    label = forms.CharField(max_length=120)
-
-
-class NoteForm(forms.Form):
-    """Why something is published or withdrawn; kept in the publication log."""
-
-    note = forms.CharField(
-        required=False,
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Shown in the publication log.",
-    )
 
 
 class DraftForm(forms.Form):
@@ -105,6 +40,13 @@ class DraftForm(forms.Form):
     )
     folder = forms.ModelChoiceField(
         Folder.objects.all(), required=False, empty_label="No folder"
+    )
+    mobile_app = forms.ModelChoiceField(
+        MobileApp.objects.all(),
+        required=False,
+        label="Mobile app",
+        empty_label="Every app of the recipient",
+        help_text="Whose devices the message goes to.",
     )
     delivery_code = forms.CharField(
         required=False, max_length=60, help_text="Free code to group reports by."
@@ -125,23 +67,45 @@ class DraftForm(forms.Form):
         required=False,
         strip=False,
         label="Context sample (JSON)",
-        widget=forms.Textarea(attrs={"rows": 10, "class": "tx-code", "data-code": ""}),
+        widget=forms.Textarea(
+            attrs={"rows": 10, "class": "tx-code", "data-code": "json"}
+        ),
         help_text="An example of the event's data: templates see it as ctx.",
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, draft: Message | Template, **kwargs: Any) -> None:
-        kwargs["initial"] = initial_of(draft)
+    def __init__(
+        self,
+        *args: Any,
+        draft: Message | Template,
+        language: str = "",
+        may_edit: bool = True,
+        may_add_types: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.may_add_types = may_add_types
+        self.language = language or draft.default_language
+        kwargs["initial"] = initial_of(draft, self.language)
         super().__init__(*args, **kwargs)
         self.draft = draft
+        folder = self.fields["folder"]
+        assert isinstance(folder, forms.ModelChoiceField)  # noqa: S101  # its choices
+        folder.choices = [("", "No folder"), *_folder_choices(Folder.objects.all())]
+        if draft.channel != "push":
+            del self.fields["mobile_app"]
         for name in CONTENT_FIELDS[draft.channel]:
-            self.fields[name] = _content_field(name)
+            self.fields[name] = content_field(name)
         if draft.channel == "email":
             self.fields["text"].label = "Text part"
             self.fields["text"].help_text = "Empty: made from the HTML."
+            code = {"class": "tx-code", "data-code": "plain"}
+            self.fields["text"].widget.attrs |= code
         if isinstance(draft, Message) and draft.live_version_id is not None:
             self.fields["internal_name"].disabled = True
             self.fields["internal_name"].help_text = "Fixed since it was published."
+        if not may_edit:
+            for each in self.fields.values():
+                each.widget.attrs["disabled"] = True
 
     def clean_internal_name(self) -> str:
         """Refuse a name that another message or template has."""
@@ -158,11 +122,14 @@ class DraftForm(forms.Form):
         if error is not None:
             raise forms.ValidationError(str(error["message"]))
         sample: dict[str, Any] = json.loads(text) if text.strip() else {}
+        reason = unstorable(sample)
+        if reason:
+            raise forms.ValidationError(f"This cannot be kept: {reason}.")
         return sample
 
     def values(self) -> dict[str, Any]:
         """Return the model's fields as the author left them."""
-        names = (
+        names: tuple[str, ...] = (
             "label",
             "internal_name",
             "folder",
@@ -172,10 +139,11 @@ class DraftForm(forms.Form):
             "unknown_outcome",
             "context_sample",
         )
+        names += ("mobile_app",) if "mobile_app" in self.fields else ()
         return {name: self.cleaned_data[name] for name in names}
 
-    def content(self) -> dict[str, str]:
-        """Return the content of the default language."""
+    def content(self) -> dict[str, Any]:
+        """Return the content of the form's language."""
         return typed_content(self.draft.channel, self.cleaned_data)
 
     def seen_at(self) -> datetime | None:
@@ -185,9 +153,10 @@ class DraftForm(forms.Form):
         except ValueError:
             return None
 
-    def content_fields(self) -> list[forms.BoundField]:
-        """Return the channel's fields for the page."""
-        return [self[name] for name in CONTENT_FIELDS[self.draft.channel]]
+    def has_details_errors(self) -> bool:
+        """Return whether a field that the page shows folded is wrong."""
+        folded = ("folder", "delivery_code", "nature", "unknown_outcome", "description")
+        return any(name in self.errors for name in folded)
 
 
 class MessageForm(DraftForm):
@@ -224,9 +193,21 @@ class MessageForm(DraftForm):
             raise forms.ValidationError(
                 f"It begins with “{name[0]}”: begin with a letter or a digit."
             )
-        if name and EventType.objects.filter(name=name).exists():
-            raise forms.ValidationError(f"{name} exists: choose it from the list.")
+        twin = EventType.objects.filter(name__iexact=name).first() if name else None
+        if twin is not None:
+            raise forms.ValidationError(
+                f"{twin.name} exists: choose it from the list. Names differ in more "
+                "than capital letters."
+            )
         return name
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a new event type of somebody who may make none."""
+        if self.cleaned_data.get("new_type_name") and not self.may_add_types:
+            raise forms.ValidationError(
+                "You may not create event types: choose one from the list."
+            )
+        return self.cleaned_data
 
     def values(self) -> dict[str, Any]:
         """Return the model's fields; a new event type is not among them yet."""
@@ -249,54 +230,35 @@ def wrong_characters(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def initial_of(draft: Message | Template) -> dict[str, Any]:
-    """Return what a form shows of a draft."""
-    sample = draft.context_sample
-    text = json.dumps(sample, indent=2, ensure_ascii=False) if sample else ""
+def initial_of(draft: Message | Template, language: str) -> dict[str, Any]:
+    """Return what a form shows of a draft in one language."""
     return {
-        **draft.content.get(draft.default_language, {}),
+        "source_kind": "mjml",
+        **draft.content.get(language, {}),
         "label": draft.label,
         "internal_name": draft.internal_name,
         "folder": draft.folder_id,
+        "mobile_app": draft.mobile_app_id,
         "delivery_code": draft.delivery_code,
         "nature": draft.nature,
         "description": draft.description,
         "unknown_outcome": draft.unknown_outcome,
         "event_type": getattr(draft, "event_type_id", None),
-        "context_sample": text,
+        "context_sample": json_text(draft.context_sample),
         "seen": draft.modified_at.isoformat(),
     }
 
 
-def plain_lines(data: QueryDict) -> QueryDict:
-    """Return a copy of form data with line ends as they are stored, not as sent."""
-    plain = data.copy()
-    for name, values in data.lists():
-        plain.setlist(name, [str(value).replace("\r\n", "\n") for value in values])
-    return plain
+def _folder_choices(folders: Iterable[Folder]) -> list[tuple[int, str]]:
+    """Return folders by their path in the tree, such as ``Shop / Orders``."""
+    known = {folder.pk: folder for folder in folders}
 
+    def path(folder: Folder) -> str:
+        names, seen = [folder.name], {folder.pk}
+        while folder.parent_id in known and folder.parent_id not in seen:
+            folder = known[folder.parent_id]
+            seen.add(folder.pk)
+            names.append(folder.name)
+        return " / ".join(reversed(names))
 
-def typed_content(channel: str, data: Any) -> dict[str, str]:
-    """Return the fields of a channel's content that form data holds, valid or not."""
-    return {
-        name: str(data[name] or "") for name in CONTENT_FIELDS[channel] if name in data
-    }
-
-
-def _content_field(name: str) -> forms.Field:
-    if name == "source_kind":
-        kinds = [("mjml", "MJML: responsive by itself"), ("html", "HTML: as it stands")]
-        return forms.ChoiceField(choices=kinds, label="Written in")
-    widget: forms.Widget = forms.TextInput()
-    if name in _TALL:
-        attrs: dict[str, Any] = {"rows": _TALL[name]}
-        if name in ("source", "data"):
-            attrs |= {"class": "tx-code", "data-code": ""}
-        widget = forms.Textarea(attrs=attrs)
-    return forms.CharField(
-        required=False,
-        strip=False,
-        label=_LABELS[name],
-        help_text=_HINTS.get(name, ""),
-        widget=widget,
-    )
+    return sorted(((pk, path(each)) for pk, each in known.items()), key=lambda c: c[1])
