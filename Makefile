@@ -29,7 +29,12 @@ up: $(RUNTIME) ## Set up and start everything on this machine
 	$(BIN)/python manage.py up $(ARGS)
 
 test: $(DEV) ## Set up and run the tests (ARGS are pytest's)
+ifeq ($(ARGS),)
+	$(BIN)/python -m pytest -n 2 -m "not installation"
+	$(BIN)/python -m pytest -m installation
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 check: $(DEV) ## Format, lint, imports, types, migrations, deployment settings
 	$(BIN)/ruff format --check .

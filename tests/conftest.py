@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from playwright.sync_api import Browser, Page
 
-from tests import drill
+from tests import browsing, drill
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,6 +21,11 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests that end the shared installation after all that need it."""
+    items.sort(key=lambda item: item.path.name == "test_crash.py")
+
+
 @pytest.fixture(scope="session")
 def running(
     tmp_path_factory: pytest.TempPathFactory,
@@ -27,3 +33,21 @@ def running(
     """`up` as users run it, once for all tests that need it whole."""
     with drill.installation(tmp_path_factory.mktemp("drill") / "home") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium for the tests of a file.
+
+    While it is open its event loop runs in this thread, and a test of another file
+    that runs one of its own would fail.
+    """
+    with browsing.chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def page(browser: Browser, running: drill.Installation) -> Iterator[Page]:
+    """A page of somebody who is logged in to the shared installation."""
+    with browsing.logged_in(browser, f"http://127.0.0.1:{running.port}") as opened:
+        yield opened

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests import crash, drill
+
+pytestmark = pytest.mark.installation
 
 
 def test_workers_killed_under_load_lose_nothing_and_hide_no_second_copy(

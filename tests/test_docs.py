@@ -40,6 +40,8 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+# What the page of an event type says of a contract; no caller ever sees it.
+_OF_PAGES = frozenset({"invalid_contract"})
 
 
 def documents() -> list[Path]:
@@ -225,7 +227,7 @@ def error_codes() -> dict[str, set[int]]:
                     found.update(
                         {c: set() for v in node.value.values for c in _texts(v)}
                     )
-    return found
+    return {code: known for code, known in found.items() if code not in _OF_PAGES}
 
 
 def _texts(node: ast.expr) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
@@ -72,6 +72,7 @@ def test_an_empty_list_says_why_and_what_next(page: Client) -> None:
     assert "Nothing matches" in shown
     assert "Clear the search and filters" in shown
     assert "yielded" not in shown
+    Group.objects.all().delete()
     shown = page.get(reverse("admin:auth_group_changelist")).content.decode()
     assert "Nothing here yet" in shown
     assert "Add group" in shown

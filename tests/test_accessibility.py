@@ -1,0 +1,162 @@
+"""Every screen that an email's author meets, looked at by axe: light, dark and narrow.
+
+Pages of django.contrib.auth are not ours. A page passes with no serious or critical
+finding, and with nothing wider than a phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from tests import browsing, drill
+
+pytestmark = pytest.mark.installation
+
+BAD = ("serious", "critical")
+# Frames hold emails, which are no page of ours.
+RUN = """
+async ([bad, within]) => {
+  const found = [];
+  const dark = document.documentElement.classList;
+  const look = async (theme, more) => {
+    dark.toggle("dark", theme === "dark");
+    const options = { resultTypes: ["violations"], iframes: false, ...more };
+    const { violations } = await axe.run(within, options);
+    const worst = violations.filter(({ impact }) => bad.includes(impact));
+    for (const { id, nodes } of worst) {
+      for (const node of nodes) found.push(`${theme} ${id}: ${node.failureSummary}`);
+    }
+  };
+  await look("light", {});
+  await look("dark", { runOnly: { type: "rule", values: ["color-contrast"] } });
+  dark.remove("dark");
+  return found;
+}
+"""
+NARROW: ViewportSize = {"width": 390, "height": 844}
+PAGES = [
+    "message/",
+    "message/add/",
+    "template/",
+    "template/{template}/change/",
+    "message/{message}/change/",
+    "message/{message}/simulate/",
+    "message/{message}/grid/",
+    "message/{message}/coverage/",
+    "message/{message}/proof/",
+    "message/{message}/proofs/",
+    "message/{message}/publish/",
+    "message/{message}/versions/",
+    "message/{message}/unpublish/",
+    "message/{message}/duplicate/",
+    "message/{message}/import/",
+    "message/{blocks}/delete/",
+    "folder/",
+    "folder/add/",
+    "contentblock/",
+    "contentblock/add/",
+    "image/",
+    "testprofile/",
+    "testprofile/add/",
+]
+ELSEWHERE = [
+    "/admin/events/eventtype/",
+    "/admin/events/eventtype/{type}/change/",
+    "/admin/history/execution/",
+]
+
+
+@pytest.fixture(scope="module")
+def ids(running: drill.Installation) -> dict[str, int]:
+    """Return rows of the demonstration: a live message, a draft of blocks, a type."""
+    running.manage("load_demo")
+    [(message, event_type)] = running.query(
+        "SELECT id, event_type_id FROM templates_app_message "
+        "WHERE internal_name = 'order-confirmation'"
+    )
+    [(template,)] = running.query(
+        "SELECT id FROM templates_app_template "
+        "WHERE internal_name = 'order-confirmation-blocks'"
+    )
+    return {"message": message, "type": event_type, "template": template}
+
+
+@pytest.fixture(scope="module")
+def page(
+    browser: Browser, running: drill.Installation, ids: dict[str, int]
+) -> Iterator[Page]:
+    """Return a page of an administrator, and a draft made of blocks."""
+    base = f"http://127.0.0.1:{running.port}"
+    with browsing.logged_in(browser, base) as opened:
+        opened.goto(f"/admin/templates_app/message/add/?template={ids['template']}")
+        opened.fill("[name=label]", "Made of blocks")
+        opened.get_by_role("button", name="Create transactional message").click()
+        opened.wait_for_url("**/change/")
+        ids["blocks"] = int(opened.url.split("/")[-3])
+        yield opened
+
+
+def bad_in_both(page: Page, within: str = "html") -> list[str]:
+    """Return what axe finds serious or critical in a part of a page, in both themes.
+
+    In dark only the colours are looked at: nothing else differs.
+    """
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+        page.add_style_tag(content="*, ::before { transition: none !important }")
+    found: list[str] = page.evaluate(RUN, [list(BAD), within])
+    return found
+
+
+def opened(page: Page, address: str) -> None:
+    """Open a page; an editor has shown its preview then."""
+    page.set_viewport_size(browsing.WIDE)
+    answer = page.goto(address)
+    assert answer is not None
+    assert answer.status == 200
+    if page.locator("#draft-form").count():
+        page.wait_for_selector("form[data-ready]", state="attached")
+
+
+@pytest.mark.parametrize("path", [*PAGES, *ELSEWHERE])
+def test_a_page_is_usable_by_everybody(
+    page: Page, ids: dict[str, int], path: str
+) -> None:
+    """In light and dark; at 390 px nothing has to be scrolled sideways."""
+    address = path.format(**ids)
+    if not address.startswith("/"):
+        address = f"/admin/templates_app/{address}"
+    opened(page, address)
+    assert bad_in_both(page) == []
+    page.set_viewport_size(NARROW)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= NARROW["width"]
+
+
+def test_what_opens_over_the_editor_is_usable_too(
+    page: Page, ids: dict[str, int]
+) -> None:
+    opened(page, f"/admin/templates_app/message/{ids['blocks']}/change/")
+    page.fill("[name=subject]", "Order {{ ctx.order.nmber }}")
+    expect(page.locator(".txe-found-error li").first).to_be_visible()
+    page.locator("[data-card]").nth(1).click()
+    page.get_by_text("Show if and repeat").click()
+    assert bad_in_both(page) == []
+    page.get_by_role("button", name="Personalize subject").click()
+    page.locator('[data-pick="ctx.order.number"]').click()
+    assert bad_in_both(page, "dialog[open]") == []
+    page.keyboard.press("Escape")
+    page.locator("[data-kind=mjml]").click()
+    assert bad_in_both(page, "dialog[open]") == []
+    page.locator("#txe-convert [value=switch]").click()
+    page.locator("[data-insert-image]").click()
+    expect(page.get_by_role("heading", name="Choose an image")).to_be_visible()
+    assert bad_in_both(page, "dialog[open]") == []
+    page.keyboard.press("Escape")
+    page.set_viewport_size(NARROW)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= NARROW["width"]
