@@ -22,8 +22,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that end the shared installation after all that need it."""
-    items.sort(key=lambda item: item.path.name == "test_crash.py")
+    """Run what needs an installation or a browser late, and what ends it last.
+
+    While a browser is open its event loop runs in this thread, and a test that runs
+    one of its own would fail.
+    """
+    items.sort(key=_lateness)
+
+
+def _lateness(item: pytest.Item) -> int:
+    if item.path.name == "test_crash.py":
+        return 2
+    return int(item.get_closest_marker("installation") is not None)
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +45,9 @@ def running(
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A Chromium for the tests of a file.
-
-    While it is open its event loop runs in this thread, and a test of another file
-    that runs one of its own would fail.
-    """
+    """One Chromium for all tests."""
     with browsing.chromium() as launched:
         yield launched
 

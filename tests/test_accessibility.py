@@ -52,11 +52,9 @@ PAGES = [
     "message/{message}/publish/",
     "message/{message}/versions/",
     "message/{message}/unpublish/",
-    "message/{message}/duplicate/",
     "message/{message}/import/",
     "message/{blocks}/delete/",
     "folder/",
-    "folder/add/",
     "contentblock/",
     "contentblock/add/",
     "image/",
@@ -66,7 +64,6 @@ PAGES = [
 ELSEWHERE = [
     "/admin/events/eventtype/",
     "/admin/events/eventtype/{type}/change/",
-    "/admin/history/execution/",
 ]
 
 
