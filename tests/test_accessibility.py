@@ -52,9 +52,11 @@ PAGES = [
     "message/{message}/publish/",
     "message/{message}/versions/",
     "message/{message}/unpublish/",
+    "message/{message}/duplicate/",
     "message/{message}/import/",
     "message/{blocks}/delete/",
     "folder/",
+    "folder/add/",
     "contentblock/",
     "contentblock/add/",
     "image/",
@@ -64,6 +66,7 @@ PAGES = [
 ELSEWHERE = [
     "/admin/events/eventtype/",
     "/admin/events/eventtype/{type}/change/",
+    "/admin/history/execution/",
 ]
 
 
