@@ -228,6 +228,27 @@ TXMSG_WAVE_SIZE = env.int("TXMSG_WAVE_SIZE", default=50)
 TXMSG_LEASE_SECONDS = env.int("TXMSG_LEASE_SECONDS", default=60)
 TXMSG_SEND_TIMEOUT_SECONDS = env.int("TXMSG_SEND_TIMEOUT_SECONDS", default=30)
 
+# How many connections a worker keeps to a provider, and how many messages a second all
+# workers together hand to it, by channel: "email=200,sms=10"; without a limit if absent.
+TXMSG_CONNECTIONS = {"email": 4} | {
+    channel: int(number)
+    for channel, _, number in (
+        pair.partition("=") for pair in env.list("TXMSG_CONNECTIONS", default=[])
+    )
+}
+TXMSG_PACE = {
+    channel: float(number)
+    for channel, _, number in (
+        pair.partition("=") for pair in env.list("TXMSG_PACE", default=[])
+    )
+}
+# Above this age of the oldest due row, in seconds, the bulk lane takes no more events.
+TXMSG_BACKLOG_SECONDS = env.int("TXMSG_BACKLOG_SECONDS", default=900)
+# Below this much free disk, in MB, no event is taken in; 0 never looks.
+TXMSG_FREE_DISK_MB = env.int("TXMSG_FREE_DISK_MB", default=512)
+# A folder in which the crash drill says where a process is to die; empty elsewhere.
+TXMSG_FAILPOINTS = env.str("TXMSG_FAILPOINTS", default="")
+
 if TXMSG_LEASE_SECONDS < TXMSG_SEND_TIMEOUT_SECONDS + 10:
     message = (
         "TXMSG_LEASE_SECONDS must be at least 10 more than TXMSG_SEND_TIMEOUT_SECONDS: "
