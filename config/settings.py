@@ -228,8 +228,8 @@ TXMSG_WAVE_SIZE = env.int("TXMSG_WAVE_SIZE", default=50)
 TXMSG_LEASE_SECONDS = env.int("TXMSG_LEASE_SECONDS", default=60)
 TXMSG_SEND_TIMEOUT_SECONDS = env.int("TXMSG_SEND_TIMEOUT_SECONDS", default=30)
 
-# How many connections a worker keeps to a provider, and how many messages a second all
-# workers together hand to it, by channel: "email=200,sms=10"; without a limit if absent.
+# How many connections a worker keeps to a provider, and how many messages a second
+# all workers together hand to it, by channel ("email=200,sms=10"; else no limit).
 TXMSG_CONNECTIONS = {"email": 4} | {
     channel: int(number)
     for channel, _, number in (
