@@ -26,7 +26,7 @@ from django.db import (
     transaction,
 )
 
-from events import doorbell, work
+from events import doorbell, failpoints, work
 from events.facts import facts_of
 from events.models import EventOutcome, Stage
 from events.work import Claim, Item
@@ -114,7 +114,9 @@ def drain(run: Drain, *, seconds: float, linger: float) -> int:
     deadline = time.monotonic() + seconds
     while not run.should_stop() and time.monotonic() < deadline:
         doorbell.answer(run.lane)
+        failpoints.reach("P1")
         claim = claim_batch(run)
+        failpoints.reach("P2", (item.id for item in claim.items))
         if claim.is_full:
             doorbell.ring(run.lane)
         if claim.items:
@@ -218,6 +220,7 @@ def render(
     ready: list[Ready] = []
     endings: list[Ending] = []
     for item in items:
+        failpoints.reach("P3", [item.id])
         version = versions.load(item.version_id or 0)
         event = facts.get(item.event_id)
         reason, detail = Reason.CONTEXT_GONE, ""
@@ -283,6 +286,7 @@ def send(
         _leave_route_alone(run, channel, later, lease_no)
         unmarked -= set(later)
         return False
+    failpoints.reach("P4", (row.item.id for row in wave))
     with transaction.atomic():
         # A pause that has returned is seen here; one that comes later waits for us.
         live = publishing.sendable(row.version.id for row in wave)
@@ -314,7 +318,9 @@ def send(
         lane=run.lane,
         now=datetime.now(UTC),
     )
+    failpoints.reach("P7", marked)
     _record(run, verdict.results(), lease_no=lease_no)
+    failpoints.reach("P8", marked)
     if verdict.unsent:
         _repeat(lambda: work.hand_back(verdict.unsent, lease_no=lease_no))
     if not verdict.route_down:
