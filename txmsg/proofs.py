@@ -26,7 +26,6 @@ from templates_app.models import Proof, ProofRecipient, ProofStatus
 from templates_app.rendering import RenderedMessage, RenderError, program
 from txmsg.channels import get_channel
 from txmsg.channels.base import Channel, Outcome, OutcomeKind
-from txmsg.channels.capture import CaptureChannel
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +92,8 @@ def _send_to(proof: Proof, recipient: ProofRecipient) -> None:
     found = _ready(proof, recipient)
     if isinstance(found, Result):
         _record(recipient, found)
-    elif isinstance(found.way, CaptureChannel):
-        # What is kept here is written into our own database: nothing to wait for.
+    elif not found.way.is_remote:
+        # Nothing to wait for.
         _record(recipient, _handed_over(found))
     else:
         _on_its_way = _hands.submit(_hand_over_apart, found, recipient)

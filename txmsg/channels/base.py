@@ -51,6 +51,10 @@ class Outcome:
 class Channel(Protocol):
     """Hands waves of messages to one provider, keeping its connection open."""
 
+    is_remote: bool
+    """Whether sending waits for a network and leaves our database alone: it may then
+    be done in another thread, never in two at once."""
+
     def send(
         self, wave: Sequence[RenderedMessage], *, deadline: float
     ) -> Sequence[Outcome]:

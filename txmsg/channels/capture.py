@@ -25,6 +25,8 @@ _KEPT_IN_MEMORY = 1000
 class CaptureChannel:
     """Keeps messages where operators, or tests, can see them."""
 
+    is_remote = False
+
     def __init__(
         self, keep: Keep | None = None, *, answers: Answers | None = None
     ) -> None:

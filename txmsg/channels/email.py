@@ -64,6 +64,8 @@ class EmailChannel:
     Not for several threads at once.
     """
 
+    is_remote = True
+
     def __init__(
         self, url: str, *, default_from: str, attachment_hosts: Collection[str] = ()
     ) -> None:

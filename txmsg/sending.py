@@ -1,0 +1,209 @@
+"""One claim on its way out, wave by wave: mark, hand over, judge, record, hand back.
+
+While a wave is with its channel, the caller may prepare the next; never more than one
+wave is marked and not recorded. It must not know how messages are made.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
+
+from events import failpoints, work
+from history import recording
+from history.recording import Ending, Results
+from templates_app import publishing
+from templates_app.rendering import RenderedMessage
+from txmsg import outcomes
+from txmsg.channels.base import Channel, Outcome, OutcomeKind
+from txmsg.outcomes import Sent
+from txmsg.preparing import Ready
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+# Where a wave waits for its provider while the next is rendered.
+_hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wave")
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A wave that is marked and with its channel."""
+
+    channel: str
+    rows: Sequence[Ready]
+    answers: Callable[[], Sequence[Outcome]]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one claim brought, and what of it is neither marked nor given back."""
+
+    lane: str
+    lease_no: int
+    unmarked: set[UUID]
+    finished: int = 0
+    """Deliveries that this batch ended or put off."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """Channels whose provider was not reached, and what was said."""
+    reached: set[str] = field(default_factory=set)
+    _flight: Flight | None = None
+
+    def end(self, endings: Sequence[Ending]) -> None:
+        """Record rows that end without being sent."""
+        if endings:
+            self._record(Results(endings=endings))
+
+    def launch(self, channel: str, way: Channel, rows: Sequence[Ready]) -> None:
+        """Mark a wave and hand it to its channel; `land` waits for what becomes of it.
+
+        What was paused since the claim is parked, and not sent.
+        """
+        self.land()
+        failpoints.reach("P4", (row.item.id for row in rows))
+        marked = self._mark(rows)
+        sent = [row for row in rows if row.item.id in marked]
+        if sent:
+            messages = [row.message for row in sent]
+            self._flight = Flight(channel, sent, _begun(way, messages))
+
+    def land(self, endings: Sequence[Ending] = ()) -> None:
+        """Wait for the wave that is out, if any, and record what became of it.
+
+        `endings` of other rows are recorded with it.
+        """
+        flight, self._flight = self._flight, None
+        if flight is None:
+            self.end(endings)
+            return
+        answers = flight.answers()
+        ids = [row.item.id for row in flight.rows]
+        verdict = outcomes.judge(
+            (
+                Sent(
+                    row.item,
+                    outcome,
+                    digest=row.message.digest,
+                    execution_id=row.execution_id,
+                    policy=row.version.unknown_outcome,
+                )
+                for row, outcome in zip(flight.rows, answers, strict=True)
+            ),
+            lane=self.lane,
+            now=datetime.now(UTC),
+        )
+        verdict.endings += endings
+        failpoints.reach("P7", ids)
+        self._record(verdict.results())
+        failpoints.reach("P8", ids)
+        if verdict.unsent:
+            _repeat(lambda: work.hand_back(verdict.unsent, lease_no=self.lease_no))
+        if verdict.route_down:
+            why = next(o.answer for o in answers if o.kind is OutcomeKind.ROUTE)
+            logger.warning("%s: provider not reached: %s", flight.channel, why)
+            self.broken[flight.channel] = why
+            self.unmarked |= set(verdict.route_down)
+        else:
+            self.reached.add(flight.channel)
+
+    def hand_back(
+        self, item_ids: Collection[UUID] | None = None, *, delay_seconds: float = 0
+    ) -> None:
+        """Give rows back that were certainly not sent: these, or all that are left.
+
+        If that fails too, their lease runs out by itself.
+        """
+        rows = sorted(self.unmarked if item_ids is None else item_ids)
+        self.unmarked -= set(rows)
+        if not rows:
+            return
+        try:
+            work.hand_back(rows, lease_no=self.lease_no, delay_seconds=delay_seconds)
+        except DatabaseError:
+            logger.exception("could not hand back %d rows", len(rows))
+            connection.close()
+
+    def renew(self) -> None:
+        """Begin the lease anew of what has not been marked yet."""
+        work.renew(
+            sorted(self.unmarked),
+            lease_no=self.lease_no,
+            lease_seconds=settings.TXMSG_LEASE_SECONDS,
+        )
+
+    def _mark(self, rows: Sequence[Ready]) -> set[UUID]:
+        with transaction.atomic():
+            # A pause that has returned is seen here; a later one waits for us.
+            live = publishing.sendable(row.version.id for row in rows)
+            marked = work.mark(
+                [row.item.id for row in rows if row.version.id in live],
+                lease_no=self.lease_no,
+                send_timeout=settings.TXMSG_SEND_TIMEOUT_SECONDS,
+                lease_seconds=settings.TXMSG_LEASE_SECONDS,
+            )
+        parked = [row.item.id for row in rows if row.version.id not in live]
+        if parked:
+            work.park(parked, lease_no=self.lease_no)
+        self.unmarked -= marked | set(parked)
+        return marked
+
+    def _record(self, results: Results) -> None:
+        """Record what became of rows, and count it."""
+        recorded = _repeat(lambda: recording.record(results, lease_no=self.lease_no))
+        self.finished += len(recorded.own)
+        self.unmarked -= {ending.id for ending in results.endings}
+
+
+def _begun(
+    way: Channel, messages: Sequence[RenderedMessage]
+) -> Callable[[], Sequence[Outcome]]:
+    """Begin to send, and return what waits for the outcomes.
+
+    A channel that only writes into our own database does so when it is waited for.
+    """
+    if not way.is_remote:
+        return lambda: _handed_over(way, messages)
+    future: Future[Sequence[Outcome]] = _hand.submit(_handed_over, way, messages)
+    return future.result
+
+
+def _handed_over(
+    way: Channel, messages: Sequence[RenderedMessage]
+) -> Sequence[Outcome]:
+    """Send by a channel; one that raises against its contract leaves all unknown."""
+    deadline = time.monotonic() + settings.TXMSG_SEND_TIMEOUT_SECONDS
+    try:
+        return way.send(messages, deadline=deadline)
+    except Exception as error:
+        logger.exception("a channel raised; the outcome of its wave is unknown")
+        answer = f"The channel failed: {type(error).__name__}."
+        return [Outcome(OutcomeKind.UNKNOWN, answer=answer)] * len(messages)
+
+
+def _repeat(action: Callable[[], T]) -> T:
+    """Do what is known by now and must be written; again after a database error."""
+    for pause in _PAUSES:
+        try:
+            return action()
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            logger.warning("writing failed, repeating in %.1f s: %s", pause, error)
+            time.sleep(pause)
+    return action()
