@@ -14,9 +14,11 @@ from types import FrameType
 # These run the services themselves.
 _OWNERS = {"demo", "up"}
 _WITHOUT_SERVICES = _OWNERS | {
+    "bench",
     "check",
     "collectstatic",
     "compilemessages",
+    "crashdrill",
     "diffsettings",
     "findstatic",
     "help",

@@ -246,10 +246,23 @@ TXMSG_PACE = {
 TXMSG_BACKLOG_SECONDS = env.int("TXMSG_BACKLOG_SECONDS", default=900)
 # Below this much free disk, in MB, no event is taken in; 0 never looks.
 TXMSG_FREE_DISK_MB = env.int("TXMSG_FREE_DISK_MB", default=512)
+# For how long the door keeps keys and event types in memory: within this time a
+# revoked key ends to work. And how far apart, in seconds, a lane is rung for at least.
+TXMSG_INTAKE_CACHE_SECONDS = 1.0
+TXMSG_RING_SECONDS = 0.02
 # A folder in which the crash drill says where a process is to die; empty elsewhere.
 TXMSG_FAILPOINTS = env.str("TXMSG_FAILPOINTS", default="")
 
-if TXMSG_LEASE_SECONDS < TXMSG_SEND_TIMEOUT_SECONDS + 10:
+TXMSG_DRILL_URL = env.str("TXMSG_DRILL_URL", default="")
+if TXMSG_FAILPOINTS and TXMSG_DRILL_URL:
+    TXMSG_CHANNELS |= {
+        "sms": "txmsg.crashdrill.http_channel.PlainChannel",
+        "push": "txmsg.crashdrill.http_channel.KeyedChannel",
+    }
+
+# The drill freezes processes past their lease, and cannot wait so long.
+_spare = 1 if TXMSG_FAILPOINTS else 10
+if TXMSG_LEASE_SECONDS < TXMSG_SEND_TIMEOUT_SECONDS + _spare:
     message = (
         "TXMSG_LEASE_SECONDS must be at least 10 more than TXMSG_SEND_TIMEOUT_SECONDS: "
         "a lease must outlive the sending of a wave."

@@ -5,16 +5,20 @@ No network: an address is judged by its form alone.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 MAX_EMAIL = 254
 # With its platform before it, a token fits the 512 characters of an address.
 MAX_TOKEN = 500
 PLATFORMS = ("fcm", "apns", "webpush")
+# Nearly every address: a domain is then judged once, and not once an event.
+_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
@@ -29,7 +33,9 @@ class BadAddress(ValueError):
 
 def has_control(text: str) -> bool:
     """Return whether a text holds line breaks, NUL or other control characters."""
-    return any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in text)
+    return not text.isprintable() and any(
+        unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in text
+    )
 
 
 def has_bidi_override(text: str) -> bool:
@@ -40,6 +46,29 @@ def has_bidi_override(text: str) -> bool:
 def email(text: str) -> str:
     """Return an email address with its domain in ASCII; raise BadAddress."""
     text = text.strip(" ")
+    local, _, domain = text.rpartition("@")
+    if (
+        len(text) <= MAX_EMAIL
+        and len(local) <= 64
+        and domain.isascii()
+        and _PLAIN_LOCAL.fullmatch(local)
+        and local.lower() not in CASE_INSENSITIVE_MAILBOX_NAMES
+        and (kept := _domain(domain)) is not None
+    ):
+        return f"{local}@{kept}"
+    return _any_email(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _domain(domain: str) -> str | None:
+    """Return a domain in the form we keep, or None if it is not good for an address."""
+    try:
+        return _any_email(f"a@{domain}").removeprefix("a@")
+    except BadAddress:
+        return None
+
+
+def _any_email(text: str) -> str:
     if not text:
         raise BadAddress("recipient_required", "is empty")
     if has_control(text):

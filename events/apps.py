@@ -5,6 +5,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from events import arrays as arrays  # known to the driver before it connects
 from events import partitions
 
 

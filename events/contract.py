@@ -91,7 +91,18 @@ def faults_of(ctx: Any, schema: Mapping[str, Any]) -> list[Fault]:
 
     At most 50 of them; raises BrokenContract.
     """
-    validator = _validator(json.dumps(schema, sort_keys=True))
+    return faults_by(compiled(schema), ctx)
+
+
+def compiled(schema: Mapping[str, Any]) -> Any:
+    """Return a contract in the form that `faults_by` takes; raises BrokenContract."""
+    return _validator(json.dumps(schema, sort_keys=True))
+
+
+def faults_by(validator: Any, ctx: Any) -> list[Fault]:
+    """Return what `faults_of` does, by a contract that was compiled before."""
+    if validator.is_valid(ctx):
+        return []
     faults: list[Fault] = []
     for error in validator.iter_errors(ctx):
         faults += _faults(error)

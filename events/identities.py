@@ -15,9 +15,19 @@ from uuid import UUID
 
 from django.db import connection
 
-from events import strict_json
+from events import statements, strict_json
 from events.models import IdentityKind
 from events.problems import Fault, Refused
+
+_TAKE = """
+    INSERT INTO events_eventidentity
+        (kind, scope_id, key, event_id, source_id, fingerprint)
+    SELECT * FROM unnest(
+        %(kinds)b::text[], %(scopes)b::bigint[], %(keys)b::text[], %(events)b::uuid[],
+        %(sources)b::bigint[], %(fingerprints)b::bytea[])
+    ON CONFLICT (kind, scope_id, key) DO NOTHING
+    RETURNING kind, scope_id, key
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,11 @@ class Key:
     kind: IdentityKind
     scope_id: int
     text: str
+
+    @property
+    def order(self) -> tuple[bool, int, str]:
+        """Its place in the order in which every request takes keys."""
+        return self.kind != IdentityKind.IDEMPOTENCY_KEY, self.scope_id, self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,15 @@ class Request:
     source_id: int
     keys: tuple[Key, ...]
     fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key of a request, to be taken for an event."""
+
+    request: Request
+    key: Key
+    event_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +95,25 @@ def request_of(
     return Request(source_id=source_id, keys=tuple(keys), fingerprint=fingerprint)
 
 
-def take(request: Request, event_id: UUID) -> Key | None:
-    """Take the keys for an event; return one that another event has.
+def take(claims: Sequence[Claim]) -> set[Key]:
+    """Take keys for events; return those that no other event had.
 
-    An insert into a key that another transaction holds waits for its end. What was
-    taken before is the caller's to roll back.
+    An insert of a key that another transaction holds waits for its end. The keys are
+    taken in one order by all, else two batches could wait for each other.
     """
-    for key in request.keys:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                INSERT INTO events_eventidentity
-                    (kind, scope_id, key, event_id, source_id, fingerprint)
-                VALUES (%s, %s, %s, %s, %s, %s)
-                ON CONFLICT (kind, scope_id, key) DO NOTHING
-                """,
-                [
-                    key.kind.value,
-                    key.scope_id,
-                    key.text,
-                    event_id,
-                    request.source_id,
-                    request.fingerprint,
-                ],
-            )
-            if cursor.rowcount == 0:
-                return key
-    return None
+    claims = sorted(claims, key=lambda claim: claim.key.order)
+    taken = statements.rows(
+        _TAKE,
+        {
+            "kinds": [claim.key.kind.value for claim in claims],
+            "scopes": [claim.key.scope_id for claim in claims],
+            "keys": [claim.key.text for claim in claims],
+            "events": [claim.event_id for claim in claims],
+            "sources": [claim.request.source_id for claim in claims],
+            "fingerprints": [claim.request.fingerprint for claim in claims],
+        },
+    )
+    return {Key(IdentityKind(kind), scope_id, text) for kind, scope_id, text in taken}
 
 
 def earlier(request: Request, keys: Sequence[Key] | None = None) -> Earlier | None:

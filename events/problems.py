@@ -6,6 +6,7 @@ A message names the field and the limit, never the value that was sent.
 from __future__ import annotations
 
 import http
+import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 
 logger = logging.getLogger(__name__)
 
@@ -84,9 +85,8 @@ def internal_error() -> Refused:
 
 def json_line(body: Mapping[str, Any], **fields: Any) -> HttpResponse:
     """Return an answer in JSON that ends its line, for those who read it with curl."""
-    answer = JsonResponse(body, **fields)
-    answer.content += b"\n"
-    return answer
+    fields.setdefault("content_type", "application/json")
+    return HttpResponse(json.dumps(body) + "\n", **fields)
 
 
 def response(request: HttpRequest, refused: Refused) -> HttpResponse:

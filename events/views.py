@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from events import api_keys, intake, problems, strict_json
 from events.api_keys import Caller
+from events.intake import Accepted
 from events.models import Scope
 from events.problems import Refused
 
@@ -73,7 +74,16 @@ def post_event(request: HttpRequest, caller: Caller) -> HttpResponse:
     accepted = intake.accept(
         strict_json.loads(_body(request)), caller=caller, idempotency_key=key
     )
-    address = f"/api/v1/events/{accepted.id}"
+    answer = _shown(accepted)
+    headers = {"Location": answer["links"]["self"]}
+    if accepted.is_replay:
+        headers["Idempotent-Replayed"] = "true"
+    is_new = not (accepted.is_duplicate or accepted.is_replay)
+    return problems.json_line(answer, status=202 if is_new else 200, headers=headers)
+
+
+def _shown(accepted: Accepted) -> dict[str, Any]:
+    """Return an accepted event as the API shows it."""
     answer: dict[str, Any] = {
         "id": str(accepted.id),
         "status": accepted.status,
@@ -81,15 +91,11 @@ def post_event(request: HttpRequest, caller: Caller) -> HttpResponse:
         "external_id": accepted.external_id or None,
         "received_at": problems.rfc3339(accepted.received_at),
         "warnings": accepted.warnings,
-        "links": {"self": address},
+        "links": {"self": f"/api/v1/events/{accepted.id}"},
     }
-    headers = {"Location": address}
     if accepted.is_duplicate:
         answer["duplicate"] = True
-    if accepted.is_replay:
-        headers["Idempotent-Replayed"] = "true"
-    is_new = not (accepted.is_duplicate or accepted.is_replay)
-    return problems.json_line(answer, status=202 if is_new else 200, headers=headers)
+    return answer
 
 
 def _check_line(request: HttpRequest, allowed: Sequence[str]) -> None:

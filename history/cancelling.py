@@ -37,7 +37,7 @@ def cancel(event_id: UUID, *, actor: AbstractBaseUser | None = None) -> Cancelle
     """
     first, last = event_id, ids.last_id_of(event_id)
     with transaction.atomic(), connection.cursor() as cursor:
-        recording.lock_events(cursor, [event_id])
+        recording.lock_events([event_id])
         lease_no, taken = work.take_over(cursor, first, last, stages=_UNMARKED)
         executions = executions_of(taken)
         endings = [
@@ -50,7 +50,7 @@ def cancel(event_id: UUID, *, actor: AbstractBaseUser | None = None) -> Cancelle
             )
             for row in taken
         ]
-        recording.end_taken(cursor, endings, lease_no=lease_no)
+        recording.end_taken(endings, lease_no=lease_no)
         cursor.execute(
             "SELECT id FROM events_work WHERE id BETWEEN %s AND %s ORDER BY id",
             [first, last],

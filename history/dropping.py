@@ -52,7 +52,7 @@ def drop(
 
 def _drop_row(row_id: UUID, channel: str, reason: Reason) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
-        recording.lock_events(cursor, [ids.event_id_of(row_id)])
+        recording.lock_events([ids.event_id_of(row_id)])
         stands = Work.objects.select_for_update().filter(
             pk=row_id, channel__in=["", channel], stage__in=_DROPPED
         )
@@ -71,4 +71,4 @@ def _drop_row(row_id: UUID, channel: str, reason: Reason) -> bool:
             )
             for row in taken
         ]
-        return bool(recording.end_taken(cursor, endings, lease_no=lease_no))
+        return bool(recording.end_taken(endings, lease_no=lease_no))

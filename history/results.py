@@ -68,7 +68,7 @@ class Ended:
     id: UUID
     execution_id: int | None
     status: str | None
-    finished_at: datetime | None
+    hour: datetime | None
 
 
 @dataclass(slots=True)
@@ -77,3 +77,5 @@ class Recorded:
 
     own: set[UUID] = field(default_factory=set)
     fenced: set[UUID] = field(default_factory=set)
+    marked: set[UUID] = field(default_factory=set)
+    """What the mark that was asked for in the same transaction returned."""

@@ -153,7 +153,7 @@ def end_held(work_id: UUID, *, actor: AbstractBaseUser | None = None) -> None:
             reason=Reason.ENDED_BY_OPERATOR,
             execution_id=executions_of(taken).get(taken[0].version_id or 0),
         )
-        recording.end_taken(cursor, [ending], lease_no=lease_no)
+        recording.end_taken([ending], lease_no=lease_no)
     logger.info("held %s is ended by %s", work_id, actor or "nobody")
 
 
@@ -171,7 +171,7 @@ def executions_of(taken: Sequence[work.Taken]) -> dict[int, int]:
 
 def _lock(cursor: Any, event_id: UUID) -> str:
     """Lock an event and return its outcome; raise NotPossible if it is unknown."""
-    recording.lock_events(cursor, [event_id])
+    recording.lock_events([event_id])
     cursor.execute("SELECT outcome FROM events_event WHERE id = %s", [event_id])
     row = cursor.fetchone()
     if row is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db import connection
+from events import arrays, statements
 
 
 def normalized(address: str) -> str:
@@ -17,13 +17,15 @@ def suppressed(addresses: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
     wanted = {(channel, normalized(address)) for channel, address in addresses}
     if not wanted:
         return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT s.channel, s.address
-            FROM unnest(%s::text[], %s::text[]) AS w(channel, address)
-            JOIN history_suppression s USING (channel, address)
-            """,
-            [[pair[0] for pair in wanted], [pair[1] for pair in wanted]],
-        )
-        return set(cursor.fetchall())
+    found = statements.rows(
+        """
+        SELECT s.channel, s.address
+        FROM unnest(%(channels)b, %(addresses)b) AS w(channel, address)
+        JOIN history_suppression s USING (channel, address)
+        """,
+        {
+            "channels": arrays.texts(channel for channel, _ in wanted),
+            "addresses": arrays.texts(address for _, address in wanted),
+        },
+    )
+    return set(found)

@@ -11,29 +11,47 @@ from playwright.sync_api import Browser, Page
 
 from tests import browsing, drill
 
+# In this order after all others. The crashes end the installation, so that only what
+# needs none may come after them.
+_LATE = (
+    "test_accessibility",
+    "test_editor_page",
+    "test_browser",
+    "test_event_type_browser",
+    "test_simulate_browser",
+    "test_crash",
+    "test_block_editor",
+)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make users cheap (the default hasher is slow), and collect garbage rarely."""
     # Else each test client reads all static files anew.
     settings.WHITENOISE_AUTOREFRESH = True
+    # What one test left in memory must not answer in the next; nor ring in it.
+    settings.TXMSG_INTAKE_CACHE_SECONDS = settings.TXMSG_RING_SECONDS = 0.0
+    # On a loaded machine Valkey, too, may take its time.
+    for queue in settings.RQ_QUEUES.values():
+        queue["URL"] = queue["URL"].replace("timeout=0.1", "timeout=30")
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what needs an installation or a browser late, and what ends it last.
+    """Run what needs an installation or a browser late, its long modules first.
 
     While a browser is open its event loop runs in this thread, and a test that runs
-    one of its own would fail.
+    one of its own would fail. Two processes take the modules in this order.
     """
     items.sort(key=_lateness)
 
 
 def _lateness(item: pytest.Item) -> int:
-    if item.path.name == "test_crash.py":
-        return 2
-    return int(item.get_closest_marker("installation") is not None)
+    if item.get_closest_marker("installation") is None:
+        return 0
+    name = item.path.stem
+    return _LATE.index(name) + 2 if name in _LATE else 1
 
 
 @pytest.fixture(scope="session")

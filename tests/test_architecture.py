@@ -39,6 +39,7 @@ FORBIDDEN_NAMES = {
 
 QUEUE_IMPORTERS = {
     "events/doorbell.py": "the one place that rings",
+    "events/valkey.py": "short scripts over what workers share: bells, pace, breakers",
     "txmsg/doctor.py": "says in words what is wrong with Redis: its exceptions only",
     "txmsg/health.py": "says in words that Redis does not answer: its exceptions only",
     "txmsg/worker.py": "the loop that RQ runs",

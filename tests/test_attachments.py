@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from templates_app.rendering.message import Attachment, RenderedMessage
-from txmsg.channels import attachments, mime
+from txmsg.channels import attachments, bodies, mime
 from txmsg.channels.attachments import Fetcher, File, NotFetched
 
 PDF = b"%PDF-1.4 a small file\n"
@@ -102,7 +102,7 @@ def _here(_host: str, port: int, *_args: Any, **_kwargs: Any) -> list[Any]:
 
 def _fetched(fetcher: Fetcher, url: str, **kwargs: Any) -> list[File]:
     wanted = [Attachment(url=url, name=kwargs.pop("name", ""), **kwargs)]
-    return fetcher.fetch(wanted, deadline=time.monotonic() + 5)
+    return fetcher.fetch(wanted, deadline=time.monotonic() + 30)
 
 
 def test_a_file_is_fetched_by_its_name_over_tls(fetcher: Fetcher, port: int) -> None:
@@ -307,7 +307,8 @@ def test_a_server_that_drips_is_given_up_in_time(
     with pytest.raises(NotFetched, match="too long") as caught:
         _fetched(fetcher, f"https://{HOST}:{port}/{path}")
     assert caught.value.is_passing
-    assert time.monotonic() - started < 2
+    # All bytes together take 20 s.
+    assert time.monotonic() - started < 10
 
 
 def test_what_comes_compressed_is_refused(fetcher: Fetcher, port: int) -> None:
@@ -351,7 +352,7 @@ def test_a_name_from_the_address_is_read_and_fits_a_line(
     faces = "%F0%9F%98%80" * 99
     [file] = _fetched(fetcher, f"https://{HOST}:{port}/M%C3%A4rz%20{faces}")
     assert file.name.startswith("März 😀")
-    line = mime._file(File("😀" * 119 + ".pdf", "application/pdf", b"x"))
+    line = bodies.file_part(File("😀" * 119 + ".pdf", "application/pdf", b"x"))
     assert max(map(len, line.split(b"\r\n"))) < 998
     assert b".pdf" in line
     with pytest.raises(NotFetched, match="Mail servers refuse"):

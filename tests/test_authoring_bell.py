@@ -32,6 +32,8 @@ from txmsg.worker import Doorbell, LaneWorker
 
 pytestmark = pytest.mark.django_db
 
+HANGS = 60.0  # seconds, of which nobody may wait for even half
+
 
 @pytest.fixture(autouse=True)
 def redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
@@ -165,6 +167,8 @@ def test_a_lane_does_not_wait_for_all_recipients(
 class SlowChannel:
     """A channel whose server says nothing until it is let go."""
 
+    is_remote = True
+
     def __init__(self) -> None:
         self.may_answer = threading.Event()
         self.threads: list[str] = []
@@ -175,7 +179,7 @@ class SlowChannel:
         """Ring for a lane, then hang."""
         self.threads.append(threading.current_thread().name)
         doorbell.ring("normal")
-        assert self.may_answer.wait(10)
+        assert self.may_answer.wait(HANGS)
         return [Outcome(OutcomeKind.SENT, answer="250 OK")] * len(wave)
 
     def close(self) -> None:
@@ -191,7 +195,7 @@ def test_a_mail_server_that_hangs_keeps_no_lane_waiting(
     proof = request("a@example.com", "b@example.com")
     began = time.monotonic()
     jobs.serve_authors()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < HANGS / 2
     statuses = proof.recipients.order_by("pk").values_list("status", flat=True)
     assert list(statuses) == ["sending", "queued"]
     jobs.serve_authors()
@@ -302,4 +306,4 @@ def test_an_errand_ends_when_the_time_is_up() -> None:
     request()
     began = time.monotonic()
     assert errands.serve(lambda: False, seconds=0)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < HANGS / 2

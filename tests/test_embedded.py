@@ -35,6 +35,8 @@ from txmsg.embedded import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
+# Seconds for what does come to pass, on a machine however loaded.
+PATIENCE = 60.0
 OWNER = """
 import sys, time
 from pathlib import Path
@@ -56,7 +58,7 @@ with attached(home, [Valkey(home)]):
 """
 
 
-def eventually(is_so: Callable[[], bool], *, within: float = 5.0) -> bool:
+def eventually(is_so: Callable[[], bool], *, within: float = PATIENCE) -> bool:
     """Ask until the answer is yes; say whether it came in time."""
     deadline = time.monotonic() + within
     while not is_so():
@@ -195,7 +197,7 @@ def test_kill_9_of_the_owner_leaves_nothing_and_the_data_is_there(home: Home) ->
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
     owner.kill()
     owner.wait()
-    assert all(eventually(partial(is_dead, pid), within=3) for pid in pids)
+    assert all(eventually(partial(is_dead, pid)) for pid in pids)
 
     # As if the machine had died, and the number were another process' by now.
     (home.path / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n")
@@ -214,7 +216,7 @@ def test_postgres_left_without_an_owner_is_ended_by_the_next_start(home: Home) -
 
     second = start(server)
 
-    assert first.wait(5) == 0
+    assert first.wait(PATIENCE) == 0
     assert server.answers()
     stop(server, second)
 
@@ -258,8 +260,8 @@ def test_a_second_command_shares_and_the_first_waits_for_its_end(home: Home) -> 
 
         write_line(second)
         assert line_of(second) == "True"
-        assert second.wait(5) == 0
-        assert first.wait(5) == 0
+        assert second.wait(PATIENCE) == 0
+        assert first.wait(PATIENCE) == 0
     finally:
         for process in (first, second):
             if process is not None:

@@ -11,9 +11,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from events import partitions
+from events import partitions, pressure
 from events.models import Lane
-from txmsg import health, sweeper, worker
+from txmsg import breaker, doctor, health, sweeper, worker
 from txmsg.models import Heartbeat
 
 
@@ -47,8 +47,11 @@ def test_when_all_is_there_it_is_ready(client: Client) -> None:
         "migrations",
         "partitions",
         "sweeper",
+        "backlog",
+        "storage",
         "queue",
         "workers",
+        "providers",
     ]
 
 
@@ -113,6 +116,40 @@ def test_without_redis_the_queue_is_named(
 
     monkeypatch.setattr(worker, "queue_connection", fail)
     assert missing(client) == {"queue": "queue does not answer: ConnectionError"}
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_full_disk_is_no_readiness(
+    client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is taken in then: a load balancer may look elsewhere."""
+    settings.TXMSG_EMBEDDED_DATABASE, settings.TXMSG_FREE_DISK_MB = True, 512
+    monkeypatch.setattr(pressure, "free_megabytes", lambda: 100.4)
+    assert missing(client) == {
+        "storage": "only 100 MB are free, under 512 (TXMSG_FREE_DISK_MB): no event is "
+        "taken in"
+    }
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_late_bulk_lane_and_a_broken_provider_are_warned_of_only(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pressure, "bulk_age", lambda: 1000.0)
+    since = datetime(2026, 11, 23, 9, 5, tzinfo=UTC)
+    left_alone = [
+        breaker.Opened("email", since, "connection refused.", 0, 12.4),
+        breaker.Opened("sms", since, "421 busy.", 4, 0),
+    ]
+    monkeypatch.setattr(breaker, "opened", lambda: left_alone)
+    assert missing(client) == {}
+    assert client.get("/readyz").json()["warnings"] == {
+        "backlog": "the bulk lane is 1000 s behind, and takes no more events (503)",
+        "providers": "email: connection refused. Since 09:05:00 UTC, tried again in "
+        "12 s; sms: 421 busy. Since 09:05:00 UTC, recovering by 4 at a time",
+    }
+    said = [line for line in doctor.examine() if line.level is doctor.Level.WARNING]
+    assert {"backlog", "providers"} <= {line.name for line in said}
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

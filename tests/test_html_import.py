@@ -158,10 +158,10 @@ def test_the_page_shows_the_report_before_anything_changes() -> None:
 def test_hostile_text_is_read_in_no_time(repeated: str) -> None:
     """Each would be looked for again and again in all the rest."""
     text = f"<p>{repeated * 400_000}"[: html_import.MAX_CHARACTERS - 10] + "</p>"
-    started = time.monotonic()
+    started = time.process_time()  # not the clock: others may have the processor
     with contextlib.suppress(NotImported):
         import_html(text)
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_what_is_never_closed_or_unquoted_is_taken_out_too() -> None:

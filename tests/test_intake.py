@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.test import Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from events import doorbell, identities, ids, intake, strict_json
+from events import admission, doorbell, identities, ids, intake, ringing, strict_json
 from events.facts import facts_of
 from events.intake import Accepted
 from events.models import (
@@ -44,7 +44,7 @@ def event_type() -> EventType:
 def rings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The lanes that were rung for, at once and not after a commit."""
     found: list[str] = []
-    monkeypatch.setattr(doorbell, "ring_on_commit", found.append)
+    monkeypatch.setattr(ringing, "ring_on_commit", found.append)
     return found
 
 
@@ -377,7 +377,7 @@ def test_a_repeated_request_is_answered_when_it_would_be_refused_by_now(
 
     EventType.objects.update(live_channels=[])
     unpublished = intake.accept(body, caller=caller, idempotency_key=key)
-    monkeypatch.setattr(intake, "datetime", Later)
+    monkeypatch.setattr(admission, "datetime", Later)
     expired = intake.accept(body, caller=caller, idempotency_key=key)
 
     assert (unpublished.id, expired.id) == (first.id, first.id)

@@ -94,7 +94,7 @@ def test_two_retries_at_once_make_one_delivery(channel: CaptureChannel) -> None:
     results: list[object] = []
 
     def press_retry() -> None:
-        barrier.wait(5)
+        barrier.wait(30)
         try:
             results.append(retrying.retry(old))
         except NotPossible as error:
@@ -106,7 +106,7 @@ def test_two_retries_at_once_make_one_delivery(channel: CaptureChannel) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
 
     assert len([r for r in results if isinstance(r, UUID)]) == 1
     assert len([r for r in results if isinstance(r, NotPossible)]) == 3

@@ -80,7 +80,7 @@ def test_a_replacement_within_markup_has_the_place_of_the_markup() -> None:
 def test_tokens_without_an_end_are_looked_for_once(repeated: str) -> None:
     """Each would be looked for in all the rest."""
     text = "{% block 'a' %}" + repeated * 60_000
-    started = time.monotonic()
+    started = time.process_time()  # not the clock: others may have the processor
     assert [tag.group(2) for _, tag in block_tags(text)][:1] == [" 'a' "]
     assert len(masked(text)) == len(text)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2

@@ -14,6 +14,7 @@ from django.urls import reverse
 from events.models import Event, Work
 from history.models import Delivery
 from templates_app import publishing, shadow
+from templates_app.admin import shadowing
 from templates_app.models import Message, ShadowRun
 from tests import factories
 from txmsg import pipeline
@@ -115,13 +116,15 @@ def test_the_review_shows_what_changed_line_by_line(
 def test_a_render_is_started_by_the_page_and_done_by_it_if_no_worker_comes(
     page: Client, message: Message, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(shadowing, "_PATIENCE_SECONDS", 600)
+    monkeypatch.setattr(shadowing, "_HELP_SECONDS", 600)
     post(message, 3)
     ShadowRun.objects.all().delete()
     assert json.loads(page.get(url(message, "shadow")).content)["state"] == "none"
     begun = ask(page, message)
     assert (begun["state"], begun["total"], begun["html"]) == ("queued", 3, "")
     assert ask(page, message, more="1")["state"] == "queued"
-    monkeypatch.setattr("templates_app.admin.shadowing._PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(shadowing, "_PATIENCE_SECONDS", 0)
     done = ask(page, message, more="1")
     assert (done["state"], done["done"], done["may_publish"]) == ("done", 3, True)
     assert "3 events: 3 unchanged" in done["html"]

@@ -37,9 +37,11 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
     """Answer 200 when all is there that sending needs, else 503 naming what is not."""
-    problems = [finding for finding in health.findings() if finding.problem]
+    found = health.findings()
+    problems = [finding for finding in found if finding.problem]
     body = {
         "status": "unready" if problems else "ready",
         "missing": {finding.name: finding.problem for finding in problems},
+        "warnings": {each.name: each.warning for each in found if each.warning},
     }
     return json_line(body, status=503 if problems else 200)

@@ -226,6 +226,13 @@ def _waiting() -> Iterator[Line]:
         yield Line(
             Level.WARNING, "waiting", f"{held} deliveries are held for an operator"
         )
+    warnings = [
+        finding
+        for finding in health.findings()
+        if finding.name in ("backlog", "providers") and finding.warning
+    ]
+    for finding in warnings:
+        yield Line(Level.WARNING, finding.name, finding.warning)
     if not late and not held and authors <= WAITING_SECONDS:
         yield Line(Level.OK, "waiting", "nothing is late")
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
-from events import partitions
+from events import partitions, pressure, valkey
 from events.models import Lane
-from txmsg import sweeper, worker
+from txmsg import breaker, sweeper, worker
 from txmsg.models import Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,14 @@ PARTITION_DAYS = 40
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `problem` is empty when it is well."""
+    """One thing that was looked at; `problem` is empty when it is well.
+
+    A `warning` is what an operator should know although everything does its work.
+    """
 
     name: str
     problem: str = ""
+    warning: str = ""
 
 
 def findings() -> list[Finding]:
@@ -39,17 +44,29 @@ def findings() -> list[Finding]:
             _look("migrations", _migrations),
             _look("partitions", _partitions),
             _look("sweeper", _sweeper),
+            _look("backlog", warn=_backlog),
         ]
+    found.append(_look("storage", _storage))
     queue = _look("queue", _queue)
     found.append(queue)
     if not queue.problem:
         found.append(_look("workers", _workers))
+        found.append(_look("providers", warn=_providers))
     return found
 
 
-def _look(name: str, check: Callable[[], str]) -> Finding:
+def _nothing() -> str:
+    return ""
+
+
+def _look(
+    name: str,
+    check: Callable[[], str] = _nothing,
+    *,
+    warn: Callable[[], str] = _nothing,
+) -> Finding:
     try:
-        return Finding(name, check())
+        return Finding(name, problem=check(), warning=warn())
     except (DatabaseError, InterfaceError, RedisError, OSError) as error:
         logger.warning("%s: %s", name, error)
         return Finding(name, f"{name} does not answer: {type(error).__name__}")
@@ -99,3 +116,37 @@ def _workers() -> str:
     if not missing:
         return ""
     return f"no worker serves {', '.join(sorted(missing))}"
+
+
+def _backlog() -> str:
+    """Say that the bulk lane is behind; the others go on, so this is no problem."""
+    age = pressure.bulk_age()
+    if age <= settings.TXMSG_BACKLOG_SECONDS:
+        return ""
+    return f"the bulk lane is {age:.0f} s behind, and takes no more events (503)"
+
+
+def _storage() -> str:
+    if not pressure.is_storage_low():
+        return ""
+    return (
+        f"only {pressure.free_megabytes():.0f} MB are free, under "
+        f"{settings.TXMSG_FREE_DISK_MB} (TXMSG_FREE_DISK_MB): no event is taken in"
+    )
+
+
+def _providers() -> str:
+    """Say which channels are left alone; their messages wait, so this is no problem."""
+    try:
+        found = breaker.opened()
+    except valkey.Away:
+        return ""
+    return "; ".join(
+        f"{opened.channel}: {opened.why} Since {opened.since:%H:%M:%S} UTC, "
+        + (
+            f"recovering by {opened.level} at a time"
+            if opened.level
+            else f"tried again in {opened.seconds_left:.0f} s"
+        )
+        for opened in found
+    )

@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from events import ids
+from events import arrays, ids, statements
+from events.facts import StoredFacts, stored
 from events.models import Stage
 from events.routing import LiveVersion, Route, RouteKey, TypeRules, choose_routes
-from events.work.leases import next_lease_no
 
 DEATHS_ALLOWED = 3
 BEGINNING = datetime.min.replace(tzinfo=UTC)
+# Plans are kept, and may have been made when a table was empty: with the planner's
+# usual choices such a plan would later read or sort the whole backlog. So a session
+# that claims looks things up by index, also when it marks and records.
+_RULES = """
+    WITH by_index AS MATERIALIZED (
+        SELECT set_config('enable_seqscan', 'off', false),
+               set_config('enable_bitmapscan', 'off', false),
+               set_config('enable_sort', 'off', true),
+               set_config('enable_hashjoin', 'off', true),
+               set_config('enable_mergejoin', 'off', true)
+    )
+    SELECT t.id, t.name, t.channel_order, t.fan_out, clock_timestamp()
+    FROM events_eventtype t CROSS JOIN by_index
+"""
 _DUE = """
     SELECT w.id, w.event_id, w.type_id, w.stage, w.channel, w.address, w.version_id,
-           w.due_at, w.expires_at <= clock_timestamp() AS expired, w.expires_at,
-           w.attempts, w.lease_no, w.lease_owner, w.lease_size, w.begun, w.deaths,
-           w.possible_duplicate, w.retry_of, w.marked_at
-    FROM unnest(%(types)s::bigint[]) AS t(id)
+           w.pinned_at, w.expires_at, w.attempts, w.possible_duplicate, w.retry_of,
+           w.marked_at, w.expires_at <= (SELECT clock_timestamp()),
+           w.deaths >= %(deaths)b::int, w.due_at, w.lease_no, w.lease_owner,
+           w.lease_size, w.begun, w.deaths
+    FROM unnest(%(types)b) AS t(id)
     CROSS JOIN LATERAL (
         SELECT * FROM events_work
-        WHERE lane = %(lane)s AND type_id = t.id
-          AND due_at <= (SELECT clock_timestamp()) AND due_at >= %(floor)s
-          AND (stage = 'sending') = %(sending)s AND id <> ALL(%(taken)s::uuid[])
-        ORDER BY due_at LIMIT %(share)s FOR UPDATE SKIP LOCKED
+        WHERE lane = %(lane)b AND type_id = t.id
+          AND due_at <= (SELECT clock_timestamp()) AND due_at >= %(floor)b
+          AND (stage = 'sending') = %(sending)b AND id <> ALL(%(taken)b)
+        ORDER BY due_at LIMIT %(share)b::bigint FOR UPDATE SKIP LOCKED
     ) AS w
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
-    """A row of work under a lease of this worker.
+    """A row of work under a lease of this worker; nobody changes it after the claim.
 
     `crashed`: its worker died over it alone too often. `expired`: it is not worth
     sending any more. Other rows are routed and pinned to a version.
@@ -65,7 +80,8 @@ class Claim:
     """What one claim brought.
 
     `low_water` is the earliest due time seen: nothing of this lane is due before it,
-    but for rows that others held locked. `parked` rows wait for a message.
+    but for rows that others held locked. `parked` rows wait for a message. `facts` are
+    those of the items' events, by event id, but for items that expired.
     """
 
     lease_no: int = 0
@@ -73,51 +89,53 @@ class Claim:
     low_water: datetime | None = None
     is_full: bool = False
     parked: int = 0
+    facts: Mapping[UUID, StoredFacts] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Row:
+@dataclass(slots=True, eq=False)
+class _Row(Item):
     """A due row of Work, and what the claim makes of it."""
 
-    id: UUID
-    event_id: UUID
-    type_id: int
-    stage: str
-    channel: str
-    address: str
-    version_id: int | None
     due_at: datetime
-    expired: bool
-    expires_at: datetime
-    attempts: int
     lease_no: int
     lease_owner: str
     lease_size: int
     begun: int
     deaths: int
-    possible_duplicate: bool
-    retry_of: UUID | None
-    marked_at: datetime | None
     is_parked: bool = False
-    siblings: list[_Row] = field(default_factory=list)
 
-    def take(self, route: Route, version: LiveVersion) -> None:
+    def take(self, route: Route, version: LiveVersion, now: datetime) -> None:
         """Send this row by a route, or let it wait while the message is paused."""
         self.channel, self.address = route.channel, route.address
         if version.is_paused:
-            self.stage, self.is_parked = Stage.PAUSED, True
-        else:
-            self.stage = Stage.RETRY if self.attempts else Stage.QUEUED
-            self.version_id = self.version_id or version.id
+            self.stage, self.is_parked = Stage.PAUSED.value, True
+            return
+        self.stage = (Stage.RETRY if self.attempts else Stage.QUEUED).value
+        if self.version_id is None:
+            self.version_id, self.pinned_at = version.id, now
 
     def unpin(self) -> None:
         """Let the next claim that sends this row pin what is live then."""
-        self.version_id = None
+        self.version_id = self.pinned_at = None
 
     def wait(self, stage: Stage) -> None:
         """Let the event wait unrouted."""
-        self.stage, self.is_parked = stage, True
+        self.stage, self.is_parked = stage.value, True
         self.channel, self.address = "", ""
+
+    def count_death(self) -> None:
+        """Hold a death against this row."""
+        self.deaths += 1
+        self.crashed = self.deaths >= DEATHS_ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What the event types say, and the moment of the claim."""
+
+    types: Mapping[int, TypeRules]
+    names: Mapping[int, str]
+    now: datetime
 
 
 def claim(
@@ -139,28 +157,27 @@ def claim(
     A retry keeps its version as long as `live_pins`, given version ids, returns it: as
     long as that version's message is live. A row that was never tried is pinned anew.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        rules = _type_rules(cursor)
-        rows = _select_due(
-            cursor, lane=lane, types=list(rules), limit=limit, floor=floor
-        )
+    with transaction.atomic():
+        rules = _read_rules()
+        rows = _select_due(lane=lane, types=list(rules.types), limit=limit, floor=floor)
         if not rows:
             return Claim()
         taken = _without_neighbours_of_a_death(rows)
-        pins = {row.version_id for row in taken if row.version_id and row.attempts}
-        kept = live_pins({pin for pin in pins if pin}) if pins else set()
-        for row in taken:
-            if row.version_id not in kept and not row.expired:
-                row.unpin()
-        _route(cursor, taken, rules, live)
-        lease_no = next_lease_no(cursor)
-        items = _lease(cursor, taken, lease_no, owner, lease_seconds)
+        _unpin(taken, live_pins)
+        facts = stored(
+            (row.event_id for row in taken if not row.expired), rules.names
+        )
+        siblings = list(_route(taken, rules, live, facts))
+        lease_no = _lease(taken, siblings, owner, lease_seconds)
+    items = [row for row in taken if not row.is_parked]
+    items += [row for _, row in siblings if not row.is_parked]
     return Claim(
         lease_no=lease_no,
         items=items,
         low_water=min(row.due_at for row in rows),
         is_full=len(rows) >= limit or len(taken) < len(rows),
         parked=sum(row.is_parked for row in taken),
+        facts=facts,
     )
 
 
@@ -171,11 +188,10 @@ def claim_run_out(
 
     Nobody knows whether these were sent: the caller resolves each by policy.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         rows = _select_due(
-            cursor,
             lane=lane,
-            types=list(_type_rules(cursor)),
+            types=list(_read_rules().types),
             limit=limit,
             floor=BEGINNING,
             sending=True,
@@ -183,21 +199,24 @@ def claim_run_out(
         if not rows:
             return 0, ()
         for row in rows:
-            row.deaths += row.begun == row.lease_no
-        lease_no = next_lease_no(cursor)
-        return lease_no, _lease(cursor, rows, lease_no, owner, lease_seconds)
+            if row.begun == row.lease_no:
+                row.count_death()
+        return _lease(rows, [], owner, lease_seconds), rows
 
 
-def _type_rules(cursor: Any) -> dict[int, TypeRules]:
-    cursor.execute("SELECT id, channel_order, fan_out FROM events_eventtype")
-    return {
-        row[0]: TypeRules(channel_order=tuple(row[1]), fan_out=row[2])
-        for row in cursor.fetchall()
-    }
+_due_at = attrgetter("due_at")
+
+
+def _read_rules() -> _Rules:
+    rows = statements.rows(_RULES, {})
+    return _Rules(
+        types={row[0]: TypeRules(tuple(row[2]), row[3]) for row in rows},
+        names={row[0]: row[1] for row in rows},
+        now=rows[0][4] if rows else BEGINNING,
+    )
 
 
 def _select_due(
-    cursor: Any,
     *,
     lane: str,
     types: list[int],
@@ -209,19 +228,17 @@ def _select_due(
     rows: list[_Row] = []
     share = -(-limit // max(1, len(types)))
     for _ in range(2):
-        cursor.execute(
-            _DUE,
-            {
-                "types": types,
-                "lane": lane,
-                "floor": "-infinity" if floor == BEGINNING else floor,
-                "sending": sending,
-                "taken": [row.id for row in rows],
-                "share": share,
-            },
-        )
-        found = [_Row(*values) for values in cursor.fetchall()]
-        found.sort(key=lambda row: row.due_at)
+        values = {
+            "types": arrays.bigints(types),
+            "lane": lane,
+            "floor": floor,
+            "sending": sending,
+            "taken": arrays.uuids(row.id for row in rows),
+            "share": share,
+            "deaths": DEATHS_ALLOWED,
+        }
+        found = [_Row(*row) for row in statements.rows(_DUE, values)]
+        found.sort(key=_due_at)
         rows += found[: limit - len(rows)]
         counts = Counter(row.type_id for row in found)
         types = [type_id for type_id, count in counts.items() if count == share]
@@ -236,48 +253,58 @@ def _without_neighbours_of_a_death(rows: list[_Row]) -> list[_Row]:
     suspects = [row for row in rows if row.lease_owner]
     if not suspects:
         return rows
-    first = min(suspects, key=lambda row: row.due_at)
+    first = min(suspects, key=_due_at)
     if first.lease_size == 1 and first.begun == first.lease_no:
-        first.deaths += 1
+        first.count_death()
     group = [row for row in suspects if row.lease_no == first.lease_no]
     return group[: max(1, first.lease_size // 2)]
 
 
+def _unpin(rows: list[_Row], live_pins: Callable[[set[int]], set[int]]) -> None:
+    """Take the version off rows that were never tried, or whose message is not live."""
+    pins = {row.version_id for row in rows if row.version_id and row.attempts}
+    kept = live_pins({pin for pin in pins if pin}) if pins else set()
+    for row in rows:
+        if not row.expired and row.version_id not in kept:
+            row.unpin()
+
+
 def _route(
-    cursor: Any,
     rows: list[_Row],
-    rules: Mapping[int, TypeRules],
+    rules: _Rules,
     live: Mapping[RouteKey, LiveVersion],
-) -> None:
-    """Choose channel, address and version of rows that lack them; park the others."""
-    open_rows = [row for row in rows if not row.expired and row.stage != Stage.HELD]
-    unrouted = [row for row in open_rows if not row.channel]
-    recipients = _recipients(cursor, [row.event_id for row in unrouted])
-    for row in open_rows:
+    facts: Mapping[UUID, StoredFacts],
+) -> Iterator[tuple[_Row, _Row]]:
+    """Choose channel, address and version of rows that lack them; park the others.
+
+    Yields the rows of further channels, each behind the row of its event.
+    """
+    for row in rows:
+        if row.expired or row.stage == Stage.HELD:
+            continue
         if not row.channel:
-            wished, recipient = recipients.get(row.event_id, ("", {}))
-            _route_event(row, wished, recipient, rules[row.type_id], live)
+            for sibling in _route_event(row, rules, live, facts.get(row.event_id)):
+                yield row, sibling
             continue
         version = live.get((row.type_id, row.channel))
         if version is not None:
-            row.take(Route(row.channel, row.address), version)
+            row.take(Route(row.channel, row.address), version, rules.now)
         else:
             # Its message was unpublished: the row keeps its way and waits.
-            row.stage, row.is_parked = Stage.NOT_COVERED, True
+            row.stage, row.is_parked = Stage.NOT_COVERED.value, True
 
 
 def _route_event(
     row: _Row,
-    wished: str,
-    recipient: Mapping[str, Any],
-    rules: TypeRules,
+    rules: _Rules,
     live: Mapping[RouteKey, LiveVersion],
-) -> None:
-    """Route an event: its row becomes the first delivery, siblings are the others."""
+    facts: StoredFacts | None,
+) -> Iterator[_Row]:
+    """Route an event: its row becomes the first delivery; yield the others."""
     routes = choose_routes(
-        rules,
-        wished=wished,
-        recipient=recipient,
+        rules.types[row.type_id],
+        wished=facts.channel if facts else "",
+        recipient=facts.recipient_data() if facts else {},
         has_message=lambda channel: (row.type_id, channel) in live,
     )
     if not routes:
@@ -287,101 +314,71 @@ def _route_event(
     if all(version.is_paused for version in versions):
         row.wait(Stage.PAUSED)
         return
-    row.take(routes[0], versions[0])
+    row.take(routes[0], versions[0], rules.now)
     for number, (route, version) in enumerate(
         zip(routes[1:], versions[1:], strict=True), start=ids.ordinal_of(row.id) + 1
     ):
         sibling = replace(
             row,
             id=ids.delivery_id(row.event_id, number),
-            stage=Stage.QUEUED,
+            stage=Stage.QUEUED.value,
             version_id=None,
+            pinned_at=None,
             is_parked=False,
-            siblings=[],
         )
-        sibling.take(route, version)
-        row.siblings.append(sibling)
-
-
-def _recipients(
-    cursor: Any, event_ids: list[UUID]
-) -> dict[UUID, tuple[str, dict[str, Any]]]:
-    if not event_ids:
-        return {}
-    cursor.execute(
-        """
-        SELECT e.id, e.channel, c.recipient
-        FROM events_event e LEFT JOIN events_eventcontext c
-          ON c.event_id = e.id AND c.event_id BETWEEN %(first)s AND %(last)s
-        WHERE e.id = ANY(%(ids)s) AND e.id BETWEEN %(first)s AND %(last)s
-        """,
-        {"ids": event_ids, "first": min(event_ids), "last": max(event_ids)},
-    )
-    return {row[0]: (row[1], json.loads(row[2] or "{}")) for row in cursor.fetchall()}
+        sibling.take(route, version, rules.now)
+        yield sibling
 
 
 def _lease(
-    cursor: Any, rows: list[_Row], lease_no: int, owner: str, lease_seconds: float
-) -> list[Item]:
-    """Write the lease, the routes and the pins; insert the rows of further channels."""
-    size = sum(not row.is_parked for row in rows)
+    rows: list[_Row],
+    siblings: Sequence[tuple[_Row, _Row]],
+    owner: str,
+    lease_seconds: float,
+) -> int:
+    """Write the lease, the routes and the pins; insert the rows of further channels.
+
+    Returns the number of the lease, which is greater than every one before.
+    """
     lease = {
-        "lease_no": lease_no,
         "owner": owner,
-        "size": size,
-        "seconds": lease_seconds,
+        "size": sum(not row.is_parked for row in rows),
+        "seconds": float(lease_seconds),
     }
-    written = _write(cursor, _UPDATE, rows, lease)
-    leaders = [row.id for row in rows for _ in row.siblings]
-    siblings = [sibling for row in rows for sibling in row.siblings]
+    [(lease_no,)] = statements.rows(_UPDATE, _columns(rows) | lease)
     if siblings:
-        written |= _write(cursor, _INSERT, siblings, {**lease, "leaders": leaders})
-    return [
-        Item(
-            id=row.id,
-            event_id=row.event_id,
-            type_id=row.type_id,
-            stage=row.stage,
-            channel=row.channel,
-            address=row.address,
-            version_id=row.version_id,
-            pinned_at=written[row.id],
-            expires_at=row.expires_at,
-            attempts=row.attempts,
-            possible_duplicate=row.possible_duplicate,
-            retry_of=row.retry_of,
-            marked_at=row.marked_at,
-            expired=row.expired,
-            crashed=row.deaths >= DEATHS_ALLOWED,
-        )
-        for row in [*rows, *siblings]
-        if not row.is_parked
-    ]
+        values = _columns([row for _, row in siblings]) | lease
+        values |= {
+            "lease_no": lease_no,
+            "leaders": arrays.uuids(leader.id for leader, _ in siblings),
+        }
+        statements.rows(_INSERT, values)
+    return int(lease_no)
 
 
 _ROWS = """
-    unnest(%(ids)s::uuid[], %(leaders)s::uuid[], %(stages)s::text[],
-           %(channels)s::text[], %(addresses)s::text[], %(versions)s::bigint[],
-           %(deaths)s::int[], %(parked)s::bool[])
-    AS r(id, leader, stage, channel, address, version_id, deaths, parked)
-    JOIN events_work w ON w.id = r.leader
+    unnest(%(ids)b, %(stages)b, %(channels)b, %(addresses)b, %(versions)b, %(pinned)b,
+           %(deaths)b, %(parked)b)
+    AS r(id, stage, channel, address, version_id, pinned_at, deaths, parked)
 """
 _LEASE_COLUMNS = """
-    %(lease_no)s, CASE WHEN r.parked THEN '' ELSE %(owner)s END,
-    CASE WHEN r.parked THEN 0 ELSE %(size)s END,
+    CASE WHEN r.parked THEN '' ELSE %(owner)b::text END,
+    CASE WHEN r.parked THEN 0 ELSE %(size)b::int END,
     CASE WHEN r.parked THEN w.expires_at
-         ELSE clock_timestamp() + make_interval(secs => %(seconds)s) END
+         ELSE clock_timestamp() + make_interval(secs => %(seconds)b) END
 """
 _UPDATE = f"""
-    UPDATE events_work
-    SET stage = r.stage, channel = r.channel, address = r.address,
-        version_id = r.version_id, deaths = r.deaths,
-        pinned_at = CASE WHEN r.version_id IS NULL THEN NULL
-                         WHEN r.version_id = w.version_id THEN w.pinned_at
-                         ELSE clock_timestamp() END,
-        (lease_no, lease_owner, lease_size, due_at) = ROW({_LEASE_COLUMNS})
-    FROM {_ROWS} WHERE events_work.id = r.id
-    RETURNING events_work.id, events_work.pinned_at
+    WITH lease AS MATERIALIZED (
+        SELECT nextval('events_work_lease') AS number
+    ), written AS (
+        UPDATE events_work w
+        SET stage = r.stage, channel = r.channel, address = r.address,
+            version_id = r.version_id, pinned_at = r.pinned_at, deaths = r.deaths,
+            lease_no = (SELECT number FROM lease),
+            (lease_owner, lease_size, due_at) = ROW({_LEASE_COLUMNS})
+        FROM {_ROWS} WHERE w.id = r.id
+    )
+    SELECT number FROM lease
 """
 _INSERT = f"""
     INSERT INTO events_work
@@ -389,28 +386,21 @@ _INSERT = f"""
          expires_at, attempts, begun, deaths, possible_duplicate,
          lease_no, lease_owner, lease_size, due_at)
     SELECT r.id, w.event_id, w.type_id, w.lane, r.stage, r.channel, r.address,
-           r.version_id, CASE WHEN r.version_id IS NOT NULL THEN clock_timestamp() END,
-           w.expires_at, 0, 0, 0, false, {_LEASE_COLUMNS}
-    FROM {_ROWS}
-    RETURNING id, pinned_at
+           r.version_id, r.pinned_at, w.expires_at, 0, 0, 0, false,
+           %(lease_no)b::bigint, {_LEASE_COLUMNS}
+    FROM {_ROWS.replace("unnest(", "unnest(%(leaders)b, ").replace("r(", "r(leader, ")}
+    JOIN events_work w ON w.id = r.leader
 """
 
 
-def _write(
-    cursor: Any, statement: str, rows: list[_Row], lease: Mapping[str, Any]
-) -> dict[UUID, datetime | None]:
-    cursor.execute(
-        statement,
-        {
-            "ids": [row.id for row in rows],
-            "leaders": [row.id for row in rows],
-            "stages": [str(row.stage) for row in rows],
-            "channels": [row.channel for row in rows],
-            "addresses": [row.address for row in rows],
-            "versions": [row.version_id for row in rows],
-            "deaths": [row.deaths for row in rows],
-            "parked": [row.is_parked for row in rows],
-            **lease,
-        },
-    )
-    return dict(cursor.fetchall())
+def _columns(rows: list[_Row]) -> dict[str, Any]:
+    return {
+        "ids": arrays.uuids(row.id for row in rows),
+        "stages": arrays.texts(row.stage for row in rows),
+        "channels": arrays.texts(row.channel for row in rows),
+        "addresses": arrays.texts(row.address for row in rows),
+        "versions": arrays.bigints(row.version_id for row in rows),
+        "pinned": arrays.moments(row.pinned_at for row in rows),
+        "deaths": arrays.ints(row.deaths for row in rows),
+        "parked": arrays.bools(row.is_parked for row in rows),
+    }

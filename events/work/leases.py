@@ -12,12 +12,53 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from events import arrays, statements
+
 # The inner half of recording's statement: a row leaves Work as its delivery is written.
 FINISH = """
     DELETE FROM events_work w
-    WHERE w.id = ANY(%(ids)s) AND w.lease_no = %(lease_no)s
+    USING facts f WHERE w.id = f.fact_id AND w.lease_no = %(lease_no)b
     RETURNING w.id, w.event_id, w.channel, w.address, w.attempts, w.pinned_at,
-              w.marked_at, w.possible_duplicate, w.lease_no, w.retry_of
+              w.marked_at, w.possible_duplicate, w.lease_no, w.retry_of, f.*
+"""
+_MINE = """
+    SELECT id FROM events_work WHERE id = ANY(%(ids)b) AND lease_no = %(lease_no)b
+"""
+_MARK = f"""
+    UPDATE events_work
+    SET stage = 'sending', marked_at = clock_timestamp(),
+        begun = CASE WHEN %(alone)b THEN lease_no ELSE begun END,
+        due_at = clock_timestamp() + make_interval(secs => %(lease)b)
+    WHERE id = ANY(ARRAY({_MINE}
+        AND stage <> 'sending' AND expires_at > clock_timestamp()
+        AND due_at > clock_timestamp() + make_interval(secs => %(send)b)
+        ORDER BY id FOR UPDATE))
+    RETURNING id
+"""
+_RENEW = f"""
+    UPDATE events_work
+    SET due_at = clock_timestamp() + make_interval(secs => %(lease)b)
+    WHERE id = ANY(ARRAY({_MINE} ORDER BY id FOR UPDATE))
+"""
+_HAND_BACK = f"""
+    UPDATE events_work
+    SET stage = CASE WHEN attempts > 0 THEN 'retry' ELSE 'queued' END,
+        version_id = CASE WHEN attempts > 0 THEN version_id END,
+        pinned_at = CASE WHEN attempts > 0 THEN pinned_at END,
+        marked_at = NULL, lease_owner = '', lease_size = 0,
+        due_at = least(clock_timestamp() + make_interval(secs => %(delay)b), expires_at)
+    WHERE id = ANY(ARRAY({_MINE} ORDER BY id FOR UPDATE))
+    RETURNING id
+"""
+_POSTPONE = """
+    UPDATE events_work w
+    SET stage = 'retry', attempts = attempts + 1, marked_at = NULL,
+        lease_owner = '', lease_size = 0,
+        possible_duplicate = possible_duplicate OR d.is_unknown,
+        due_at = least(clock_timestamp() + make_interval(secs => d.delay), expires_at)
+    FROM unnest(%(ids)b, %(delays)b, %(unknown)b) AS d(id, delay, is_unknown)
+    WHERE w.id = d.id AND w.lease_no = %(lease_no)b AND w.stage = 'sending'
+    RETURNING w.id
 """
 
 
@@ -50,43 +91,24 @@ def mark(
     The lease of the marked ones begins anew. A row marked alone counts as begun: if
     its worker dies now, the death counts against it.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH mine AS (
-                SELECT id FROM events_work
-                WHERE id = ANY(%s) AND lease_no = %s AND stage <> 'sending'
-                  AND due_at > clock_timestamp() + make_interval(secs => %s)
-                  AND expires_at > clock_timestamp()
-                ORDER BY id FOR UPDATE
-            )
-            UPDATE events_work w
-            SET stage = 'sending', marked_at = clock_timestamp(),
-                begun = CASE WHEN %s THEN lease_no ELSE begun END,
-                due_at = clock_timestamp() + make_interval(secs => %s)
-            FROM mine WHERE w.id = mine.id
-            RETURNING w.id
-            """,
-            [list(item_ids), lease_no, send_timeout, len(item_ids) == 1, lease_seconds],
-        )
-        return {row[0] for row in cursor.fetchall()}
+    values = {
+        "ids": arrays.uuids(item_ids),
+        "lease_no": lease_no,
+        "alone": len(item_ids) == 1,
+        "send": float(send_timeout),
+        "lease": float(lease_seconds),
+    }
+    return {row[0] for row in statements.rows(_MARK, values)}
 
 
 def renew(item_ids: Sequence[UUID], *, lease_no: int, lease_seconds: float) -> None:
     """Begin the lease of these rows anew, as far as it is still ours."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH mine AS (
-                SELECT id FROM events_work
-                WHERE id = ANY(%s) AND lease_no = %s ORDER BY id FOR UPDATE
-            )
-            UPDATE events_work w
-            SET due_at = clock_timestamp() + make_interval(secs => %s)
-            FROM mine WHERE w.id = mine.id
-            """,
-            [list(item_ids), lease_no, lease_seconds],
-        )
+    values = {
+        "ids": arrays.uuids(item_ids),
+        "lease_no": lease_no,
+        "lease": float(lease_seconds),
+    }
+    statements.rows(_RENEW, values)
 
 
 def hand_back(
@@ -97,70 +119,48 @@ def hand_back(
     A row that was never tried loses its version, so that the next claim pins the one
     that is live then. Returns the rows that were still ours.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH mine AS (
-                SELECT id FROM events_work
-                WHERE id = ANY(%s) AND lease_no = %s ORDER BY id FOR UPDATE
-            )
-            UPDATE events_work w
-            SET stage = CASE WHEN attempts > 0 THEN 'retry' ELSE 'queued' END,
-                version_id = CASE WHEN attempts > 0 THEN version_id END,
-                pinned_at = CASE WHEN attempts > 0 THEN pinned_at END,
-                marked_at = NULL, lease_owner = '', lease_size = 0,
-                due_at = least(
-                    clock_timestamp() + make_interval(secs => %s), expires_at)
-            FROM mine WHERE w.id = mine.id
-            RETURNING w.id
-            """,
-            [list(item_ids), lease_no, delay_seconds],
-        )
-        return {row[0] for row in cursor.fetchall()}
+    values = {
+        "ids": arrays.uuids(item_ids),
+        "lease_no": lease_no,
+        "delay": float(delay_seconds),
+    }
+    return {row[0] for row in statements.rows(_HAND_BACK, values)}
 
 
 def postpone(
-    cursor: Any, delays: Mapping[UUID, float], *, lease_no: int, is_unknown: bool
+    delays: Mapping[UUID, tuple[float, bool]], *, lease_no: int
 ) -> set[UUID]:
     """Let rows be tried again after a delay, in seconds; count one attempt each.
 
-    `is_unknown`: the try may have arrived, so the next is a possible duplicate.
-    For use inside recording's transaction, which holds their locks.
+    The second of each pair: the try may have arrived, so the next is a possible
+    duplicate. For use inside recording's transaction, which holds their locks.
     """
     if not delays:
         return set()
-    cursor.execute(
-        """
-        UPDATE events_work w
-        SET stage = 'retry', attempts = attempts + 1, marked_at = NULL,
-            lease_owner = '', lease_size = 0,
-            possible_duplicate = possible_duplicate OR %s,
-            due_at = least(
-                clock_timestamp() + make_interval(secs => d.delay), expires_at)
-        FROM unnest(%s::uuid[], %s::float8[]) AS d(id, delay)
-        WHERE w.id = d.id AND w.lease_no = %s AND w.stage = 'sending'
-        RETURNING w.id
-        """,
-        [is_unknown, list(delays), list(delays.values()), lease_no],
-    )
-    return {row[0] for row in cursor.fetchall()}
+    values = {
+        "ids": arrays.uuids(delays),
+        "delays": arrays.floats(delay for delay, _ in delays.values()),
+        "unknown": arrays.bools(is_unknown for _, is_unknown in delays.values()),
+        "lease_no": lease_no,
+    }
+    return {row[0] for row in statements.rows(_POSTPONE, values)}
 
 
-def hold(cursor: Any, item_ids: Sequence[UUID], *, lease_no: int) -> set[UUID]:
+def hold(item_ids: Sequence[UUID], *, lease_no: int) -> set[UUID]:
     """Park rows of unknown outcome for an operator, until they expire."""
     if not item_ids:
         return set()
-    cursor.execute(
+    found = statements.rows(
         """
         UPDATE events_work
         SET stage = 'held', attempts = attempts + 1, possible_duplicate = true,
             lease_owner = '', lease_size = 0, due_at = expires_at
-        WHERE id = ANY(%s) AND lease_no = %s AND stage = 'sending'
+        WHERE id = ANY(%(ids)b) AND lease_no = %(lease_no)b AND stage = 'sending'
         RETURNING id
         """,
-        [list(item_ids), lease_no],
+        {"ids": arrays.uuids(item_ids), "lease_no": lease_no},
     )
-    return {row[0] for row in cursor.fetchall()}
+    return {row[0] for row in found}
 
 
 def park(item_ids: Sequence[UUID], *, lease_no: int) -> None:

@@ -128,7 +128,7 @@ class PlacedCase(_Placed, CaseNode):
     __slots__ = ()
 
 
-_ATTRIBUTE_SAFE = str.maketrans({'"': "&#34;", "'": "&#39;", "<": "&lt;", ">": "&gt;"})
+ATTRIBUTE_SAFE = str.maketrans({'"': "&#34;", "'": "&#39;", "<": "&lt;", ">": "&gt;"})
 
 
 class ValueNode(OutputNode):
@@ -161,7 +161,7 @@ class AttributeValueNode(ValueNode):
 
     def text(self, context: RenderContext) -> str:
         """Return the value without any character that could end an attribute."""
-        return str(super().text(context)).translate(_ATTRIBUTE_SAFE)
+        return str(super().text(context)).translate(ATTRIBUTE_SAFE)
 
 
 class ValueTag(Output):
@@ -187,7 +187,7 @@ class SafeCycleNode(CycleNode):
         super().render_to_output(context, word)
         text = word.getvalue()
         return buffer.write(
-            text.translate(_ATTRIBUTE_SAFE) if context.autoescape else text
+            text.translate(ATTRIBUTE_SAFE) if context.autoescape else text
         )
 
 
@@ -286,7 +286,7 @@ class CheckedFilter(Filter):
             context.charge(1)
 
 
-class _BlankEq(EqExpression):
+class BlankEq(EqExpression):
     """Equality to `blank` and `empty` that holds for what is missing, too."""
 
     __slots__ = ()
@@ -295,7 +295,7 @@ class _BlankEq(EqExpression):
         return _is_missing(self, context) or super().evaluate(context)
 
 
-class _BlankNe(NeExpression):
+class BlankNe(NeExpression):
     """Inequality to `blank` and `empty` that fails for what is missing."""
 
     __slots__ = ()
@@ -328,7 +328,7 @@ class _Unmasked(Expression):
         return super().evaluate(context)  # type: ignore[safe-super]
 
 
-class _ShortRange(RangeLiteral):
+class ShortRange(RangeLiteral):
     """A range that is no longer than a list may be."""
 
     __slots__ = ()
@@ -339,10 +339,10 @@ class _ShortRange(RangeLiteral):
         return result
 
 
-_REPLACED: dict[type[Expression], type[Expression]] = {
-    EqExpression: _BlankEq,
-    NeExpression: _BlankNe,
-    RangeLiteral: _ShortRange,
+REPLACED: dict[type[Expression], type[Expression]] = {
+    EqExpression: BlankEq,
+    NeExpression: BlankNe,
+    RangeLiteral: ShortRange,
     **{
         each: type(f"Unmasked{each.__name__}", (_Unmasked, each), {"__slots__": ()})
         for each in (LtExpression, LeExpression, GtExpression, GeExpression)
@@ -368,7 +368,7 @@ def prepare(node: Node, *, env: Environment) -> None:
 
 
 def _prepare_expression(expression: Expression, *, env: Environment) -> None:
-    replacement = _REPLACED.get(type(expression))
+    replacement = REPLACED.get(type(expression))
     if replacement is not None:
         # The same slots and meaning; the parser cannot be told to make ours.
         expression.__class__ = replacement

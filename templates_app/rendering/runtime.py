@@ -103,7 +103,7 @@ class RunContext(RenderContext):
         try:
             value = self.scope[path[0]]
             for depth in range(1, len(path)):  # told in the error
-                value = _item(value, path[depth])
+                value = item_of(value, path[depth])
         except (KeyError, IndexError, TypeError):
             if default is not UNDEFINED:
                 return default
@@ -151,7 +151,7 @@ class RunContext(RenderContext):
         return str(name)
 
 
-def _item(value: Any, key: Any) -> Any:
+def item_of(value: Any, key: Any) -> Any:
     """Return a member of plain data; anything else has no members."""
     if isinstance(value, dict | ForLoop):
         if key in value:

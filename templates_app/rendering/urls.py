@@ -25,7 +25,7 @@ _NAMES = (
     "data",
     "ping",
 )
-_ADDRESS_ATTRIBUTES = frozenset(
+ADDRESS_ATTRIBUTES = frozenset(
     {
         *("href", "xlink:href", "src", "srcset", "lowsrc", "dynsrc", "action"),
         *("formaction", "background", "poster", "cite", "longdesc", "data", "ping"),
@@ -33,15 +33,15 @@ _ADDRESS_ATTRIBUTES = frozenset(
 )
 _NAME_BEFORE = re.compile(r"[\w:.-]*\Z")
 _REST = re.compile(r"[\w:.-]*\s*=\s*")
-_INVISIBLE = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060\ufeff]+")
+INVISIBLE = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060\ufeff]+")
 _SCHEME = re.compile(r"([^/?#:]*):")
-_URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)]*))""", re.IGNORECASE)
+URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)]*))""", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?|\\(.)", re.IGNORECASE)
 _CSS = re.compile(
     r"""<style\b[^>]*>(.*?)</style|\bstyle\s*=\s*(?:"([^"]*)"|'([^']*)')""",
     re.IGNORECASE | re.DOTALL,
 )
-_QUOTED = re.compile(r""""[^"]*"|'[^']*'""")
+QUOTED = re.compile(r""""[^"]*"|'[^']*'""")
 _LONGEST_NAME = 12
 
 
@@ -74,7 +74,7 @@ def _check_attribute(html: str, lowered: str, start: int, *, part: str) -> None:
     before = _NAME_BEFORE.search(lowered, max(0, start - _LONGEST_NAME), start)
     name_start = before.start() if before else start
     name = lowered[name_start : rest.end()].partition("=")[0].strip()
-    if name not in _ADDRESS_ATTRIBUTES:
+    if name not in ADDRESS_ATTRIBUTES:
         return
     begin = rest.end()
     quote = html[begin : begin + 1]
@@ -87,9 +87,9 @@ def _check_attribute(html: str, lowered: str, start: int, *, part: str) -> None:
         return
     if name == "srcset":
         for candidate in value.split(","):
-            _check(candidate, part=part, name=name)
+            check_address(candidate, part=part, name=name)
     else:
-        _check(value, part=part, name=name)
+        check_address(value, part=part, name=name)
 
 
 def _is_in_tag(html: str, position: int) -> bool:
@@ -97,17 +97,17 @@ def _is_in_tag(html: str, position: int) -> bool:
     opening = html.rfind("<", 0, position)
     if opening < 0:
         return False
-    before = _QUOTED.sub("", html[opening:position])
+    before = QUOTED.sub("", html[opening:position])
     return ">" not in before and '"' not in before and "'" not in before
 
 
 def _check_styles(lowered: str, html: str, *, part: str) -> None:
     start = lowered.find("url(")
     while start >= 0:
-        match = _URL.match(html, start)
+        match = URL.match(html, start)
         if match:
             value = next((group for group in match.groups() if group is not None), "")
-            _check(value, part=part, name="url()")
+            check_address(value, part=part, name="url()")
         start = lowered.find("url(", start + 4)
 
 
@@ -129,12 +129,12 @@ def _unescaped(match: re.Match[str]) -> str:
     return match.group(2)
 
 
-def _check(value: str, *, part: str, name: str) -> None:
+def check_address(value: str, *, part: str, name: str) -> None:
     if value.startswith(("https:", "http:")):  # most are: no need to look closer
         return
     if ":" not in value and "&" not in value:
         return
-    address = _INVISIBLE.sub("", entities.unescape(value)).strip("'\"")
+    address = INVISIBLE.sub("", entities.unescape(value)).strip("'\"")
     match = _SCHEME.match(address)
     if match is None:
         return

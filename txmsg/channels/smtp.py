@@ -1,63 +1,32 @@
-"""One SMTP conversation that cannot outlive its deadline.
+"""One SMTP connection: opened, secured, logged in, asked whether it is still there.
 
-It knows sockets, TLS and RFC 5321; it must not know our messages, nor what an answer
-means for them: it says how far a mail got and what the server said.
+No step outlives its deadline. It knows sockets, TLS and RFC 5321; it must not know
+mails: carrying takes them through the connection it has opened.
 """
 
 from __future__ import annotations
 
 import contextlib
-import enum
 import re
 import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from txmsg.channels.mime import Letter
+from txmsg.channels.answers import words
 from txmsg.channels.server import Security, Server, dial
 
 OPENING_SECONDS = 10.0
 """For name look-up, connection, TLS from the start and the banner together."""
 COMMAND_SECONDS = 30.0
-CONTENT_SECONDS = 120.0
-"""For the content to go out, and again for the answer to it."""
 IDLE_SECONDS = 5.0
 """A connection quiet for longer is asked whether it is still there."""
 NOOP_SECONDS = 5.0
-_MAX_REPLY_LINE = 2048
-_MAX_REPLY_LINES = 128
+MAX_REPLY_LINE = 2048
+MAX_REPLY_LINES = 128
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
-
-
-class Stage(enum.Enum):
-    """How far one mail got."""
-
-    MAIL = "MAIL FROM"
-    RCPT = "RCPT TO"
-    DATA = "DATA"
-    CONTENT = "the content"
-    DOT = "the end of the content"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server said to the last step taken, and which step that was."""
-
-    stage: Stage
-    code: int | None
-    """None when the connection was lost instead."""
-    text: str
-
-    @property
-    def gone(self) -> bool:
-        """Whether the server has ended, or is ending, the connection."""
-        return self.code is None or self.code == 421
+_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 
 
 class Conversation(smtplib.SMTP):
@@ -77,9 +46,8 @@ class Conversation(smtplib.SMTP):
         self.carried = 0
         """Mails this connection has brought to an answer."""
         self._tls = tls
-        self._step_seconds = COMMAND_SECONDS
         self._heard = bytearray()
-        self._last_heard_at = 0.0
+        self.last_heard_at = 0.0
 
     def open(self, *, deadline: float) -> None:
         """Connect, secure, greet, log in.
@@ -104,57 +72,21 @@ class Conversation(smtplib.SMTP):
             raise
 
     def is_alive(self, *, deadline: float) -> bool:
-        """Say whether the connection can be used further, until the new deadline."""
+        """Say whether the connection can be used further; one long quiet is asked."""
         self.deadline = deadline
         try:
             if self._has_spoken():
                 # Between mails a server speaks unasked only to say that it leaves.
                 self.close()
-            elif time.monotonic() - self._last_heard_at > IDLE_SECONDS:
-                self._step_seconds = NOOP_SECONDS
+            elif time.monotonic() - self.last_heard_at > IDLE_SECONDS:
                 self._expect(250, self.noop())
         except OSError:
             self.close()
-        self._step_seconds = COMMAND_SECONDS
         return self.sock is not None
 
-    def hand_over(self, letter: Letter) -> Answer:
-        """Take one mail through its transaction, as far as the server lets it.
-
-        The final dot is not sent when the server has spoken or gone before it. The
-        connection is closed where it cannot be used for another mail.
-        """
-        stage = Stage.MAIL
-        try:
-            if self._has_spoken():
-                raise _lost("the server spoke unasked")
-            for stage, command, expected in _commands(letter):
-                self.command_encoding = "utf-8" if letter.utf8 else "ascii"
-                code, text = self.docmd(command)
-                if code // 100 != expected:
-                    self._end_transaction(stage, code)
-                    return Answer(stage, code, _words(text))
-            stage = Stage.CONTENT
-            self._step_seconds = CONTENT_SECONDS
-            self._send_content(letter.content)
-            if self._has_spoken():
-                return self._early_answer()
-            stage = Stage.DOT
-            self.send(b".\r\n")
-            code, text = self.getreply()
-            if code == 421:
-                self.close()
-            return Answer(stage, code, _words(text))
-        except OSError as error:
-            self.close()
-            return Answer(stage, None, str(error))
-        finally:
-            self._step_seconds = COMMAND_SECONDS
-            self.carried += 1
-
-    def leave(self) -> None:
-        """Say QUIT, briefly, and close."""
-        self.deadline = time.monotonic() + 1
+    def leave(self, *, deadline: float) -> None:
+        """Say QUIT and close, by the deadline."""
+        self.deadline = deadline
         # A server that does not answer a QUIT has nothing of ours to lose.
         with contextlib.suppress(OSError):
             if self.sock is not None:
@@ -170,21 +102,20 @@ class Conversation(smtplib.SMTP):
             try:
                 data = data[sock.send(data[:65536]) :]
             except OSError as error:
-                raise _lost(f"the connection was lost ({error})") from error
+                raise lost(f"the connection was lost ({error})") from error
 
     def getreply(self) -> tuple[int, bytes]:
         """Read one reply; raise OSError unless it is whole, well-formed and in time."""
         until = self._until()
         texts: list[bytes] = []
-        while len(texts) < _MAX_REPLY_LINES:
+        while len(texts) < MAX_REPLY_LINES:
             line = self._read_line(until)
-            if not re.fullmatch(rb"[2-5]\d\d([ -].*)?", line, re.DOTALL):
-                raise _lost(f"the server's answer is not SMTP: {_words(line)!r}")
-            texts.append(line[4:].strip())
-            if line[3:4] != b"-":
-                self._last_heard_at = time.monotonic()
-                return int(line[:3]), b"\n".join(texts)
-        raise _lost("the server's answer has no end")
+            code, is_last, text = read_line(line)
+            texts.append(text)
+            if is_last:
+                self.last_heard_at = time.monotonic()
+                return code, b"\n".join(texts)
+        raise lost("the server's answer has no end")
 
     def close(self) -> None:
         """Close the connection without a word."""
@@ -199,7 +130,7 @@ class Conversation(smtplib.SMTP):
             )
         self._expect(220, self.docmd("STARTTLS"))
         if self._heard:
-            raise _lost("the server spoke on between STARTTLS and TLS")
+            raise lost("the server spoke on between STARTTLS and TLS")
         self._secure()
         self._expect(250, self.ehlo())
 
@@ -209,60 +140,36 @@ class Conversation(smtplib.SMTP):
         sock = self._timed_socket(self._until())
         self.sock = self._tls.wrap_socket(sock, server_hostname=self.server.host)
 
-    def _end_transaction(self, stage: Stage, code: int) -> None:
-        """Make ready for the next mail, or close where there can be none."""
-        if code == 421:
-            self.close()
-        elif stage is not Stage.MAIL:
-            try:
-                self._expect(250, self.rset())
-            except OSError:
-                self.close()
-
-    def _send_content(self, content: bytes) -> None:
-        try:
-            self.send(on_the_wire(content))
-        except OSError:
-            # A server that refuses in mid-mail answers, then closes or stops reading.
-            if not self._has_spoken():
-                raise
-
-    def _early_answer(self) -> Answer:
-        # The server is not reading a dialogue any more, so this connection is spent.
-        code, text = self.getreply()
-        self.close()
-        return Answer(Stage.CONTENT, code, _words(text))
-
     def _expect(self, code: int, reply: tuple[int, bytes]) -> None:
         if reply[0] != code:
             raise smtplib.SMTPResponseException(*reply)
 
     def _until(self) -> float:
-        return min(self.deadline, time.monotonic() + self._step_seconds)
+        return min(self.deadline, time.monotonic() + COMMAND_SECONDS)
 
     def _timed_socket(self, until: float) -> socket.socket:
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("the connection is closed")
         left = until - time.monotonic()
         if left <= 0:
-            raise _lost("the server did not answer in time")
+            raise lost("the server did not answer in time")
         self.sock.settimeout(left)
         return self.sock
 
     def _read_line(self, until: float) -> bytes:
         while (end := self._heard.find(b"\n")) < 0:
-            if len(self._heard) > _MAX_REPLY_LINE:
-                raise _lost("the server's answer has no end")
+            if len(self._heard) > MAX_REPLY_LINE:
+                raise lost("the server's answer has no end")
             try:
                 data = self._timed_socket(until).recv(4096)
             except TimeoutError as error:
-                raise _lost("the server did not answer in time") from error
+                raise lost("the server did not answer in time") from error
             except smtplib.SMTPServerDisconnected:
                 raise
             except OSError as error:
-                raise _lost(f"the connection was lost ({error})") from error
+                raise lost(f"the connection was lost ({error})") from error
             if not data:
-                raise _lost("the server closed the connection")
+                raise lost("the server closed the connection")
             self._heard += data
         line = bytes(self._heard[:end]).removesuffix(b"\r")
         del self._heard[: end + 1]
@@ -278,44 +185,34 @@ class Conversation(smtplib.SMTP):
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
         except OSError as error:
-            raise _lost(f"the connection was lost ({error})") from error
+            raise lost(f"the connection was lost ({error})") from error
         if not data:
-            raise _lost("the server closed the connection")
+            raise lost("the server closed the connection")
         self._heard += data
         return True
 
 
-def _lost(why: str) -> smtplib.SMTPServerDisconnected:
+def lost(why: str) -> smtplib.SMTPServerDisconnected:
     """Make the error that gives a connection up; whoever began the step closes it."""
     return smtplib.SMTPServerDisconnected(why)
 
 
-def _commands(letter: Letter) -> Iterator[tuple[Stage, str, int]]:
-    """Yield what comes before the content, with the first digit that lets us go on."""
-    option = " SMTPUTF8" if letter.utf8 else ""
-    yield Stage.MAIL, f"MAIL FROM:<{letter.sender}>{option}", 2
-    yield Stage.RCPT, f"RCPT TO:<{letter.recipient}>", 2
-    yield Stage.DATA, "DATA", 3
+def read_line(line: bytes) -> tuple[int, bool, bytes]:
+    """Return the code of a line of a reply, whether it is the last, and its text.
 
-
-def on_the_wire(content: bytes) -> bytes:
-    """Return the content with CRLF line ends alone, dots doubled (RFC 5321 4.5.2)."""
-    lines = _LINE_END.sub(b"\r\n", content)
-    if not lines.endswith(b"\r\n"):
-        lines += b"\r\n"
-    return _LEADING_DOT.sub(b"..", lines)
+    Raise OSError for what is not SMTP.
+    """
+    found = _REPLY_LINE.fullmatch(line)
+    if not found:
+        raise lost(f"the server's answer is not SMTP: {words(line)!r}")
+    code, mark, text = found.groups()
+    return int(code), mark != b"-", (text or b"").strip()
 
 
 def described(error: Exception) -> str:
     """Say what the server said, or what happened instead."""
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
-        text = _words(said) if isinstance(said, bytes) else said
+        text = words(said) if isinstance(said, bytes) else said
         return f"{error.smtp_code} {text}".strip()
     return str(error) or type(error).__name__
-
-
-def _words(said: bytes) -> str:
-    """Return an answer on one line, for people; controls become spaces."""
-    text = said.decode("utf-8", "replace")
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

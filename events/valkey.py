@@ -1,0 +1,76 @@
+"""Valkey, asked at once or not at all: short scripts over what workers share.
+
+Must not know what the scripts are for. Nothing that is kept there is needed: whoever
+asks goes on without when nobody answers.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.commands.core import Script
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from events.models import Lane
+
+logger = logging.getLogger(__name__)
+
+# After a failure nobody is asked for a moment, so that a Valkey which does not answer
+# costs one time-out and not one a question.
+REST_SECONDS = 1.0
+
+_resting_until = 0.0
+
+
+class Away(Exception):
+    """Valkey did not answer just now, or a moment ago."""
+
+
+def client() -> Redis:
+    """Return this process's connections to Valkey, which give up at once."""
+    return _client(settings.RQ_QUEUES[Lane.NORMAL]["URL"])
+
+
+def run(script: str, keys: Sequence[str], arguments: Sequence[str | float]) -> Any:
+    """Run a Lua script; errors are those of redis, after a tenth of a second.
+
+    It is sent by its hash, and in full when Valkey has forgotten it.
+    """
+    url = settings.RQ_QUEUES[Lane.NORMAL]["URL"]
+    return _script(url, script)(keys=keys, args=arguments)
+
+
+def ask(script: str, keys: Sequence[str], arguments: Sequence[str | float]) -> Any:
+    """Run a Lua script; raise Away when there is no answer, and for a second after."""
+    global _resting_until
+    if time.monotonic() < _resting_until:
+        raise Away
+    try:
+        return run(script, keys, arguments)
+    except (RedisError, OSError) as error:
+        _resting_until = time.monotonic() + REST_SECONDS
+        logger.warning("Valkey does not answer, going on without: %s", error)
+        raise Away from error
+
+
+@functools.lru_cache(maxsize=8)
+def _client(url: str) -> Redis:
+    # Once more over a connection that Valkey has closed meanwhile; never after a
+    # time-out, which would come twice.
+    again = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+    made: Redis = Redis.from_url(url, retry=again)
+    return made
+
+
+@functools.lru_cache(maxsize=64)
+def _script(url: str, script: str) -> Script:
+    return _client(url).register_script(script)

@@ -1,0 +1,37 @@
+"""How a yardstick runs: tables, the clock around enqueueing and sending, the result."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import django
+from django.core.management import call_command
+
+
+def prepare() -> int:
+    """Set Django up, make the tables; return how many mails were asked for."""
+    django.setup()
+    call_command("migrate", interactive=False, run_syncdb=True, verbosity=0)
+    return int(sys.argv[1])
+
+
+def measure(
+    rows: int,
+    *,
+    enqueue: Callable[[int], None],
+    send: Callable[[], None],
+    sent: Callable[[], int],
+) -> None:
+    """Put mails into a queue, send them, and print both times; exit 1 if some failed."""
+    began = time.perf_counter()
+    enqueue(rows)
+    queued = time.perf_counter()
+    send()
+    ended = time.perf_counter()
+    if sent() != rows:
+        sys.exit(f"only {sent()} of {rows} mails were sent")
+    result = {"rows": rows, "enqueue": queued - began, "send": ended - queued}
+    sys.stdout.write(json.dumps(result) + "\n")

@@ -1,0 +1,85 @@
+"""`manage.py crashdrill`: proves by kills, freezes and cuts that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from txmsg.crashdrill import drill, report
+from txmsg.crashdrill.installation import environment
+
+
+class Command(BaseCommand):
+    """Run the drill in an installation of its own, which ends with it."""
+
+    help = "Kill, freeze and cut an installation of its own; exit 1 on a broken promise."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options."""
+        size = parser.add_mutually_exclusive_group()
+        size.add_argument(
+            "--short", action="store_true", help="one kill a cell (the default)"
+        )
+        size.add_argument("--full", action="store_true", help="20 kills a cell")
+        parser.add_argument(
+            "--json", action="store_true", help="end with one object for machines"
+        )
+        parser.add_argument("--seed", type=int, help="repeat the run of this seed")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run; exits 1 when an invariant was broken or a number deviates."""
+        seed = options["seed"]
+        if seed is None:
+            seed = secrets.randbelow(2**31)
+        if settings.TXMSG_FAILPOINTS:
+            raise SystemExit(self._drill(seed, options))
+        raise SystemExit(self._apart(seed, options))
+
+    def _apart(self, seed: int, options: dict[str, Any]) -> int:
+        """Run this command again with the settings of a throw-away installation."""
+        with tempfile.TemporaryDirectory(prefix="txmsg-drill-") as name:
+            arguments = [f"--seed={seed}"]
+            arguments += [f"--{o}" for o in ("full", "json") if options[o]]
+            process = subprocess.Popen(
+                [sys.executable, sys.argv[0], "crashdrill", *arguments],
+                env=environment(Path(name)),
+            )
+            try:
+                return process.wait()
+            except BaseException:
+                process.terminate()
+                process.wait(20)
+                raise
+
+    def _drill(self, seed: int, options: dict[str, Any]) -> int:
+        self._say(f"seed {seed}")
+        self._say(report.HEAD)
+        done: list[report.Run] = []
+        for run in drill.runs(seed=seed, full=options["full"]):
+            done.append(run)
+            self._say(run.line())
+            for line in run.details():
+                self._say(line)
+        for line in report.table(done):
+            self._say(line)
+        told = report.summary(done, seed=seed)
+        self._say(json.dumps(told) if options["json"] else _verdict(told))
+        return 0 if told["ok"] else 1
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _verdict(told: dict[str, Any]) -> str:
+    ends = "every promise kept" if told["ok"] else "promises were BROKEN"
+    return f"{told['accepted']} events: {ends}; seed {told['seed']}"
