@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", api.healthz),
     path("readyz", api.readyz),
     path("api/v1/events", views.post_event),
+    path("api/v1/events/batch", views.post_batch),
     path("api/v1/events/<str:text>", api.get_event),
     re_path(r"^images/(?P<name>[0-9a-f]{32}\.[a-z]{3,4})$", public.image, name="image"),
     # Django's page of one app: the start page lists what there is by what it is for.

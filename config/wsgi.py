@@ -5,13 +5,13 @@ import os
 import signal
 from typing import Any
 
-from django.core.wsgi import get_wsgi_application
+import django
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
 from txmsg.embedded.processes import die_with_parent
-from txmsg.requests import Request
+from txmsg.front import Front
 
 # A server's worker process must not answer on when its server was killed.
 server = multiprocessing.parent_process()
@@ -19,8 +19,8 @@ if server is not None and server.pid is not None:
     die_with_parent(signal.SIGKILL, parent=server.pid)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_wsgi_application()
-application.request_class = Request
+django.setup(set_prefix=False)
+application = Front()
 
 
 @receiver(connection_created)

@@ -262,7 +262,10 @@ def _ask(lane: str, question: Callable[[], T]) -> T | None:
 def _patient(url: str) -> Redis:
     """Return connections that may be silent for as long as a worker listens."""
     made: Redis = Redis.from_url(
-        url, socket_connect_timeout=0.1, socket_timeout=STEP_SECONDS + 0.3
+        url,
+        socket_connect_timeout=0.1,
+        socket_timeout=STEP_SECONDS + 0.3,
+        retry=valkey.once_more(),
     )
     return made
 

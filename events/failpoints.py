@@ -49,7 +49,9 @@ def _marks(rule: dict[str, Any], here: list[str]) -> Iterator[str]:
     """Yield the names under which a rule may strike those who are here."""
     point = rule["point"]
     if "keys" not in rule:
-        yield from (f"{point}-{number}" for number in range(rule["times"] if here else 0))
+        yield from (
+            f"{point}-{number}" for number in range(rule["times"] if here else 0)
+        )
         return
     for key in rule["keys"]:
         if key in here:

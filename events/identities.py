@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from events import statements, strict_json
+from events import ids, statements, strict_json
 from events.models import IdentityKind
 from events.problems import Fault, Refused
 
@@ -27,6 +27,26 @@ _TAKE = """
         %(sources)b::bigint[], %(fingerprints)b::bytea[])
     ON CONFLICT (kind, scope_id, key) DO NOTHING
     RETURNING kind, scope_id, key
+"""
+
+_LOOK_UP = """
+    SELECT i.kind, i.scope_id, i.key, i.event_id, i.source_id, i.fingerprint,
+           t.name, e.external_id, e.received_at, c.warnings::text
+    FROM unnest(%(kinds)b::text[], %(scopes)b::bigint[], %(keys)b::text[])
+         AS asked(kind, scope_id, key)
+    JOIN events_eventidentity i USING (kind, scope_id, key)
+    LEFT JOIN events_event e ON e.id = i.event_id
+    LEFT JOIN events_eventtype t ON t.id = e.type_id
+    LEFT JOIN events_eventcontext c ON c.event_id = i.event_id
+"""
+
+_OF_BATCH = """
+    SELECT e.id, t.name, e.external_id, e.received_at, c.warnings::text
+    FROM events_event e
+    JOIN events_eventtype t ON t.id = e.type_id
+    LEFT JOIN events_eventcontext c
+        ON c.event_id = e.id AND c.event_id BETWEEN %(first)b AND %(last)b
+    WHERE e.id BETWEEN %(first)b AND %(last)b
 """
 
 
@@ -116,50 +136,74 @@ def take(claims: Sequence[Claim]) -> set[Key]:
     return {Key(IdentityKind(kind), scope_id, text) for kind, scope_id, text in taken}
 
 
-def earlier(request: Request, keys: Sequence[Key] | None = None) -> Earlier | None:
-    """Return the event that has one of a request's keys, all of them unless given.
+def earlier(request: Request) -> Earlier | None:
+    """Return the event that has one of a request's keys.
 
     Raises Refused (409) when that event's data are others, or another source's.
     """
-    for key in request.keys if keys is None else keys:
-        found = _find(key, request)
-        if found is not None:
-            return found
+    found = look_up([(request, key) for key in request.keys])
+    for key in request.keys:
+        one = found.get(key)
+        if isinstance(one, Refused):
+            raise one
+        if one is not None:
+            return one
     return None
 
 
-def _find(key: Key, request: Request) -> Earlier | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT i.event_id, i.source_id, i.fingerprint, t.name, e.external_id,
-                   e.received_at, c.warnings
-            FROM events_eventidentity i
-            LEFT JOIN events_event e ON e.id = i.event_id
-            LEFT JOIN events_eventtype t ON t.id = e.type_id
-            LEFT JOIN events_eventcontext c ON c.event_id = i.event_id
-            WHERE i.kind = %s AND i.scope_id = %s AND i.key = %s
-            """,
-            [key.kind.value, key.scope_id, key.text],
-        )
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    event_id, source_id, fingerprint, name, external_id, received_at, warnings = row
-    if received_at is None:
-        _forget(key, event_id)
-        return None
-    is_own = source_id == request.source_id
-    if not is_own or bytes(fingerprint) != request.fingerprint:
-        raise _conflict(key, event_id if is_own else None)
-    return Earlier(
-        id=event_id,
-        type=name,
-        external_id=external_id,
-        received_at=received_at,
-        warnings=strict_json.read(warnings) or [],
-        kind=key.kind,
+def look_up(asked: Sequence[tuple[Request, Key]]) -> dict[Key, Earlier | Refused]:
+    """Return the events that have these keys; or why a request may not repeat one.
+
+    A key whose event was purged is freed, and is not in the answer.
+    """
+    if not asked:
+        return {}
+    rows = statements.rows(
+        _LOOK_UP,
+        {
+            "kinds": [key.kind.value for _, key in asked],
+            "scopes": [key.scope_id for _, key in asked],
+            "keys": [key.text for _, key in asked],
+        },
     )
+    requests = {key: request for request, key in asked}
+    found: dict[Key, Earlier | Refused] = {}
+    for kind, scope_id, text, event_id, source_id, fingerprint, *event in rows:
+        key = Key(IdentityKind(kind), scope_id, text)
+        name, external_id, received_at, warnings = event
+        if received_at is None:
+            _forget(key, event_id)
+            continue
+        is_own = source_id == requests[key].source_id
+        if not is_own or bytes(fingerprint) != requests[key].fingerprint:
+            found[key] = conflict(key, event_id if is_own else None)
+            continue
+        found[key] = Earlier(
+            id=event_id,
+            type=name,
+            external_id=external_id,
+            received_at=received_at,
+            warnings=strict_json.read(warnings) or [],
+            kind=key.kind,
+        )
+    return found
+
+
+def of_batch(event_id: UUID) -> dict[int, Earlier]:
+    """Return the events that one batch made, by their number in it."""
+    first, last = ids.batch_range_of(event_id)
+    rows = statements.rows(_OF_BATCH, {"first": first, "last": last})
+    return {
+        ids.batch_number_of(found): Earlier(
+            id=found,
+            type=name,
+            external_id=external_id,
+            received_at=received_at,
+            warnings=strict_json.read(warnings) or [],
+            kind=IdentityKind.IDEMPOTENCY_KEY,
+        )
+        for found, name, external_id, received_at, warnings in rows
+    }
 
 
 def _forget(key: Key, event_id: UUID) -> None:
@@ -178,7 +222,8 @@ def _forget(key: Key, event_id: UUID) -> None:
         )
 
 
-def _conflict(key: Key, first: UUID | None) -> Refused:
+def conflict(key: Key, first: UUID | None) -> Refused:
+    """Return why a request with other data may not have a key; `first` may be shown."""
     extra = {"event_id": str(first)} if first else {}
     if key.kind == IdentityKind.IDEMPOTENCY_KEY:
         return Refused(

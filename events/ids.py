@@ -12,11 +12,37 @@ from uuid import UUID
 import uuid_utils
 
 MAX_ORDINAL = 255
+MAX_BATCH = 1024
+_BATCH_MASK = MAX_BATCH * 256 - 1
 
 
 def new_event_id() -> UUID:
     """Return a new event id; ids made later sort later, to the millisecond."""
     return UUID(int=uuid_utils.uuid7().int & ~0xFF)
+
+
+def new_event_ids(count: int) -> list[UUID]:
+    """Return ids for the events of one batch, at most 1,024.
+
+    Each has its number in the ten bits above the ordinal and else the same bits, so
+    that any of them leads to the others (`batch_range_of`, `batch_number_of`).
+    """
+    if count > MAX_BATCH:
+        message = f"a batch has at most {MAX_BATCH} events, not {count}"
+        raise ValueError(message)
+    first = uuid_utils.uuid7().int & ~_BATCH_MASK
+    return [UUID(int=first | number << 8) for number in range(count)]
+
+
+def batch_range_of(event_id: UUID) -> tuple[UUID, UUID]:
+    """Return the smallest and the greatest id that events of a batch can have."""
+    first = event_id.int & ~_BATCH_MASK
+    return UUID(int=first), UUID(int=first | (MAX_BATCH - 1) << 8)
+
+
+def batch_number_of(event_id: UUID) -> int:
+    """Return which event of its batch an event is, from 0 on."""
+    return (event_id.int & _BATCH_MASK) >> 8
 
 
 def delivery_id(event_id: UUID, ordinal: int) -> UUID:

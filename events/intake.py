@@ -73,7 +73,7 @@ def accept(
 
 
 def freed() -> Refused:
-    """Return the answer when a key stops an insert and has no event, again and again."""
+    """Return the answer when a key stops inserts and has no event, time and again."""
     sentence = "The event with this key was removed just now: send the request again."
     headers = {"Retry-After": "1"}
     return Refused(503, "unavailable", sentence, retryable=True, headers=headers)

@@ -89,25 +89,27 @@ def json_line(body: Mapping[str, Any], **fields: Any) -> HttpResponse:
     return HttpResponse(json.dumps(body) + "\n", **fields)
 
 
+def details(refused: Refused, errors: Sequence[Fault]) -> dict[str, Any]:
+    """Return a refusal as problem details, for a whole request or a part of it."""
+    return {
+        "type": f"urn:txmsg:problem:{refused.code}",
+        "title": refused.code.replace("_", " ").capitalize(),
+        "status": refused.status,
+        "detail": refused.detail,
+        "code": refused.code,
+        "retryable": refused.retryable,
+        "errors": [asdict(fault) for fault in errors],
+        **refused.extra,
+    }
+
+
 def response(request: HttpRequest, refused: Refused) -> HttpResponse:
     """Return a refusal as application/problem+json; log it, without what was sent."""
     logger.info(
         "refused: %d %s, request %s", refused.status, refused.code, request_id(request)
     )
-    title = refused.code.replace("_", " ").capitalize()
-    body = {
-        "type": f"urn:txmsg:problem:{refused.code}",
-        "title": title,
-        "status": refused.status,
-        "detail": refused.detail,
-        "code": refused.code,
-        "retryable": refused.retryable,
-        "request_id": request_id(request),
-        "errors": [asdict(fault) for fault in refused.errors],
-        **refused.extra,
-    }
     return json_line(
-        body,
+        {**details(refused, refused.errors), "request_id": request_id(request)},
         status=refused.status,
         content_type=CONTENT_TYPE,
         headers={"X-Request-Id": request_id(request), **refused.headers},

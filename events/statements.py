@@ -13,6 +13,10 @@ from typing import Any, cast
 import psycopg
 from django.db import connection
 
+# Django switches preparing off altogether; so switched on, only what asks for it is
+# prepared.
+_NEVER_BY_ITSELF = 2**31
+
 
 def rows(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement and return its rows; an empty list when it returns none.
@@ -25,6 +29,8 @@ def rows(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with connection.wrap_database_errors:
         raw = cast("psycopg.Connection[Any]", connection.connection)
+        if raw.prepare_threshold is None:
+            raw.prepare_threshold = _NEVER_BY_ITSELF
         with psycopg.Cursor(raw) as cursor:
             cursor.execute(statement, values, prepare=True, binary=True)
             return cursor.fetchall() if cursor.description else []

@@ -62,12 +62,17 @@ def ask(script: str, keys: Sequence[str], arguments: Sequence[str | float]) -> A
         raise Away from error
 
 
+def once_more() -> Retry:
+    """Return when to ask again: over a connection that Valkey has closed meanwhile.
+
+    Never after a time-out, which would come twice.
+    """
+    return Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+
+
 @functools.lru_cache(maxsize=8)
 def _client(url: str) -> Redis:
-    # Once more over a connection that Valkey has closed meanwhile; never after a
-    # time-out, which would come twice.
-    again = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
-    made: Redis = Redis.from_url(url, retry=again)
+    made: Redis = Redis.from_url(url, retry=once_more())
     return made
 
 

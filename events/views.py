@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from events import api_keys, intake, problems, strict_json
+from events import api_keys, batch, intake, problems, strict_json
 from events.api_keys import Caller
 from events.intake import Accepted
 from events.models import Scope
@@ -22,6 +22,7 @@ from events.problems import Refused
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 256 * 1024
+MAX_BATCH_BYTES = 5 * 1024 * 1024
 _IDEMPOTENCY_KEY = re.compile(r'("?)([\x21\x23-\x2b\x2d-\x7e]{1,255})\1\Z')
 _KEY_IN_QUERY = re.compile(r"txk_[0-9A-Za-z]*")
 
@@ -82,6 +83,36 @@ def post_event(request: HttpRequest, caller: Caller) -> HttpResponse:
     return problems.json_line(answer, status=202 if is_new else 200, headers=headers)
 
 
+@api_view("POST")
+def post_batch(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Accept up to 500 events: 202, 207 when some are refused, 200 when it is a replay.
+
+    207 comes in the mode permissive alone, and says so even of a replay.
+    """
+    caller.require(Scope.EVENTS_WRITE)
+    key = _idempotency_key(request)
+    raw = _body(request, longest=MAX_BATCH_BYTES)
+    answer = batch.accept(raw, caller=caller, idempotency_key=key)
+    results = [_result(n, result) for n, result in enumerate(answer.results)]
+    rejected = sum("problem" in result for result in results)
+    summary = {"accepted": len(results) - rejected, "rejected": rejected}
+    headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
+    status = 207 if rejected else 200 if answer.is_replay else 202
+    body = {"summary": summary, "results": results}
+    return problems.json_line(body, status=status, headers=headers)
+
+
+def _result(number: int, result: batch.Result) -> dict[str, Any]:
+    """Return what became of one event of a batch, as the API shows it."""
+    if isinstance(result, Refused):
+        faults = batch.faults_of(number, result)
+        problem = problems.details(result, faults)
+        return {"index": number, "status": result.status, "problem": problem}
+    is_new = not (result.is_duplicate or result.is_replay)
+    status = 202 if is_new else 200
+    return {"index": number, "status": status, "event": _shown(result)}
+
+
 def _shown(accepted: Accepted) -> dict[str, Any]:
     """Return an accepted event as the API shows it."""
     answer: dict[str, Any] = {
@@ -121,20 +152,20 @@ def _check_line(request: HttpRequest, allowed: Sequence[str]) -> None:
         )
 
 
-def _body(request: HttpRequest) -> bytes:
+def _body(request: HttpRequest, *, longest: int = MAX_BODY_BYTES) -> bytes:
     _check_content(request)
     try:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:
         length = 0
-    if length > MAX_BODY_BYTES:
-        raise _too_large()
+    if length > longest:
+        raise _too_large(longest)
     try:
-        body = _read(request)
+        body = _read(request, longest)
     except OSError:
         raise _incomplete() from None
-    if len(body) > MAX_BODY_BYTES:
-        raise _too_large()
+    if len(body) > longest:
+        raise _too_large(longest)
     if len(body) < length:
         raise _incomplete()
     return body
@@ -154,15 +185,15 @@ def _check_content(request: HttpRequest) -> None:
         )
 
 
-def _read(request: HttpRequest) -> bytes:
+def _read(request: HttpRequest, longest: int) -> bytes:
     """Return the body, of one that is too long one byte more than the limit."""
     if "Transfer-Encoding" not in request.headers:
-        return request.read(MAX_BODY_BYTES + 1)
+        return request.read(longest + 1)
     # Django takes a body without Content-Length for an empty one; the server has
     # taken the chunks apart, and its stream ends with the body.
     stream = request.META["wsgi.input"]
     parts: list[bytes] = []
-    missing = MAX_BODY_BYTES + 1
+    missing = longest + 1
     while missing and (part := stream.read(missing)):
         parts.append(part)
         missing -= len(part)
@@ -173,10 +204,9 @@ def _incomplete() -> Refused:
     return Refused(400, "incomplete_body", "The body ended before its Content-Length.")
 
 
-def _too_large() -> Refused:
-    return Refused(
-        413, "body_too_large", f"The body is over {MAX_BODY_BYTES // 1024} KB."
-    )
+def _too_large(longest: int) -> Refused:
+    limit = "5 MB" if longest == MAX_BATCH_BYTES else f"{longest // 1024} KB"
+    return Refused(413, "body_too_large", f"The body is over {limit}.")
 
 
 def _idempotency_key(request: HttpRequest) -> str:

@@ -175,7 +175,8 @@ def resolve(cursor: Any, delivery_id: UUID, resolution: Resolution) -> bool:
 _LOCK = """
     WITH by_index AS MATERIALIZED (
         SELECT set_config('enable_hashjoin', 'off', true),
-               set_config('enable_mergejoin', 'off', true)
+               set_config('enable_mergejoin', 'off', true),
+               set_config('enable_material', 'off', true)
     ), events AS MATERIALIZED (
         SELECT id FROM events_event
         WHERE id = ANY(%(events)b) AND id BETWEEN %(first)b AND %(final)b
@@ -274,14 +275,15 @@ _END_SENT = """
     WHERE e.id = ANY(%(events)b) AND e.id BETWEEN %(first)b AND %(final)b
       AND NOT EXISTS (
           SELECT FROM events_work w WHERE w.id > e.id
-          AND w.id <= encode(set_byte(uuid_send(e.id), 15, 255), 'hex')::uuid)
+          AND w.id <= encode(set_byte(uuid_send(e.id), 15, 255), 'hex')::uuid
+          OFFSET 0)
 """
 _END = """
     WITH candidate AS (
         SELECT * FROM unnest(%(events)b, %(lasts)b, %(outcomes)b, %(reasons)b)
             AS c(id, last, outcome, reason)
         WHERE NOT EXISTS (
-            SELECT FROM events_work w WHERE w.id BETWEEN c.id AND c.last)
+            SELECT FROM events_work w WHERE w.id BETWEEN c.id AND c.last OFFSET 0)
     ), verdict AS (
         SELECT c.id, d.outcome, d.reason, c.outcome AS own, c.reason AS own_reason
         FROM candidate c LEFT JOIN LATERAL (

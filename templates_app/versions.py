@@ -44,17 +44,24 @@ class LoadedVersion:
     sensitive_paths: list[str]
     compiled: dict[str, dict[str, Any]]
     _programs: dict[str, Program] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
 
     def program_for(self, language: str) -> tuple[str, Program]:
         """Return the nearest language, pt-BR, then pt, then default, and its program.
 
         Raises RenderError if the content cannot be made a program.
         """
-        name, _ = nearest_language(
-            self.compiled, language, default=self.default_language
-        )
+        name = self._names.get(language)
+        if name is None:
+            name, _ = nearest_language(
+                self.compiled, language, default=self.default_language
+            )
+            if len(self._names) < KEPT:
+                self._names[language] = name
         if name not in self._programs:
-            self._programs[name] = program(self.channel, self.compiled[name])
+            made = program(self.channel, self.compiled[name])
+            made.prepare()
+            self._programs[name] = made
         return name, self._programs[name]
 
     def facts(self) -> dict[str, Any]:

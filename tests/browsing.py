@@ -13,11 +13,15 @@ from playwright.sync_api import (
     Page,
     StorageState,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
 from tests import drill
 
+# Milliseconds for what does come to pass, on a machine however loaded.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     "--no-sandbox",
@@ -63,7 +67,7 @@ def logged_in(browser: Browser, base: str) -> Iterator[Page]:
     context = browser.new_context(
         base_url=base, viewport=WIDE, storage_state=_SESSIONS.get(base)
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     outside: list[str] = []
     errors: list[str] = []

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from tests import browsing, drill
 
-# In this order after all others. The crashes end the installation, so that only what
-# needs none may come after them.
+# In this order, the long ones first, after all others. The crashes end the
+# installation of their process, so that only what needs none may come after them.
 _LATE = (
     "test_accessibility",
     "test_editor_page",
@@ -39,12 +39,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what needs an installation or a browser late, its long modules first.
+    """Run what needs an installation or a browser late, each module in one process.
 
     While a browser is open its event loop runs in this thread, and a test that runs
-    one of its own would fail. Two processes take the modules in this order.
+    one of its own would fail.
     """
     items.sort(key=_lateness)
+    for item in items:
+        if item.get_closest_marker("installation"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def _lateness(item: pytest.Item) -> int:

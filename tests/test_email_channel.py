@@ -18,12 +18,13 @@ from pytest_django import Settings
 
 from templates_app.rendering.message import RenderedMessage
 from tests.smtp_peer import SmtpPeer, certificate
-from txmsg.channels import close_channels, email, get_channel, smtp
+from txmsg.channels import close_channels, email, get_channel, pool, smtp
 from txmsg.channels.base import Outcome, OutcomeKind
-from txmsg.channels.email import EmailChannel, classify, queue_id
+from txmsg.channels.answers import Answer, Stage, classify, queue_id
+from txmsg.channels.email import EmailChannel
 from txmsg.channels.mime import Letter
 from txmsg.channels.server import Security, Server
-from txmsg.channels.smtp import Answer, Conversation, Stage, on_the_wire
+
 
 FROM = "Shop <no-reply@shop.example>"
 # Seconds that a loaded machine may need to look at a clock again.
@@ -122,7 +123,7 @@ def test_a_connection_that_the_server_ended_between_mails_is_no_outcome(
 def test_a_connection_long_idle_is_asked_before_it_is_used(
     peer: SmtpPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.0)
     channel = EmailChannel(peer.url, default_from=FROM)
     send(channel, ["a"])
     assert "NOOP" not in peer.commands
@@ -136,8 +137,8 @@ def test_an_idle_connection_that_answers_no_more_is_replaced(
 ) -> None:
     channel = EmailChannel(peer.url, default_from=FROM)
     send(channel, ["a"])
-    monkeypatch.setattr(smtp, "IDLE_SECONDS", 0.0)
-    monkeypatch.setattr(smtp, "NOOP_SECONDS", 0.0)
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(pool, "NOOP_SECONDS", 0.0)
     assert kinds(send(channel, ["b"])) == [SENT]
     assert peer.connections == 2
 

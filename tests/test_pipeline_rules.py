@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from events import ids, work
+from events import arrays, ids, statements, work
 from events.models import Event, EventType, Stage, Work
 from events.work import Claim, Item, claiming
 from history import recording
@@ -668,20 +668,19 @@ def test_a_late_worker_cannot_record_what_the_sweeper_took_over(
 
 def test_the_claim_is_bounded_by_the_index_of_due_rows(version: Version) -> None:
     accept(version, 3)
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(
-            "EXPLAIN " + claiming._DUE,
-            {
-                "types": [version.message.event_type_id],
-                "lane": "normal",
-                "floor": "-infinity",
-                "sending": False,
-                "taken": [],
-                "share": 10,
-            },
-        )
-        plan = "\n".join(row[0] for row in cursor.fetchall())
+    explained = statements.rows(
+        "EXPLAIN " + claiming._DUE,
+        {
+            "types": arrays.bigints([version.message.event_type_id]),
+            "lane": "normal",
+            "floor": work.BEGINNING,
+            "sending": False,
+            "taken": arrays.uuids([]),
+            "share": 10,
+            "deaths": 3,
+        },
+    )
+    plan = "\n".join(row[0] for row in explained)
     assert "events_work_due" in plan
     condition = next(line for line in plan.splitlines() if "Index Cond" in line)
     assert "due_at <=" in condition

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from django.db import DataError, transaction
+from django.db import DataError, connection, transaction
 
 from events import statements
 from events.models import Source
@@ -47,3 +47,20 @@ def test_a_statement_is_part_of_the_transaction_around_it() -> None:
 def test_errors_are_djangos() -> None:
     with pytest.raises(DataError), transaction.atomic():
         statements.rows("SELECT 1 / %(zero)b::int", {"zero": 0})
+
+
+def test_a_statement_is_prepared_once_and_others_are_not() -> None:
+    text = "SELECT %(number)b::bigint + 1"
+    for number in range(20):
+        assert statements.rows(text, {"number": number}) == [(number + 1,)]
+        Source.objects.count()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans + custom_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE 'SELECT $1::bigint + 1'"
+        )
+        assert cursor.fetchall() == [(20,)]
+        cursor.execute(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%source%'"
+        )
+        assert cursor.fetchone() == (0,)

@@ -28,7 +28,8 @@ _RULES = """
                set_config('enable_bitmapscan', 'off', false),
                set_config('enable_sort', 'off', true),
                set_config('enable_hashjoin', 'off', true),
-               set_config('enable_mergejoin', 'off', true)
+               set_config('enable_mergejoin', 'off', true),
+               set_config('enable_material', 'off', true)
     )
     SELECT t.id, t.name, t.channel_order, t.fan_out, clock_timestamp()
     FROM events_eventtype t CROSS JOIN by_index

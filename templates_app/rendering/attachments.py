@@ -59,6 +59,11 @@ class AttachmentTemplate:
             facts.get("when_missing", "fail"),
         )
 
+    def prepare(self) -> None:
+        """Make functions of its templates, for more than one delivery."""
+        self.url.prepare()
+        self.name.prepare()
+
     def render(
         self, variables: Mapping[str, Any], formats: Formats
     ) -> Attachment | None:

@@ -33,7 +33,16 @@ class EmailProgram:
         self._subject = PlacedTemplate.of(compiled, "subject")
         self._html = parse(compiled["html"], html=True, part="html")
         self._text = PlacedTemplate.of(compiled, "text")
-        self._headers = {name: PlacedTemplate.of(compiled, name) for name in _HEADERS}
+        headers = {name: PlacedTemplate.of(compiled, name) for name in _HEADERS}
+        # What holds no Liquid is the same for every delivery.
+        self._fixed_headers = {
+            name: one_line(template.fixed or "") for name, template in headers.items()
+        }
+        self._headers = {
+            name: template
+            for name, template in headers.items()
+            if template.fixed is None
+        }
         self._places = compiled.get("places", [])
         self._attachments = [
             AttachmentTemplate.of(facts, number)
@@ -41,6 +50,15 @@ class EmailProgram:
         ]
         self._text_is_generated = bool(compiled.get("text_is_generated"))
         self._inline_css = bool(compiled.get("inline_css"))
+
+    def prepare(self) -> None:
+        """Make functions of its templates, for more than one delivery."""
+        for template in (self._subject, self._html, self._text):
+            template.prepare()
+        for header in self._headers.values():
+            header.prepare()
+        for attachment in self._attachments:
+            attachment.prepare()
 
     def render(
         self, context: RenderContext, *, delivery_id: UUID, address: str
@@ -54,13 +72,12 @@ class EmailProgram:
             "html": self._rendered_html(variables, formats),
             "text": self._rendered_text(variables, formats),
         }
-        headers = {
-            name: one_line(template.render(variables, formats))
-            for name, template in self._headers.items()
-        }
-        attachments = (
+        headers = self._fixed_headers.copy()
+        for name, template in self._headers.items():
+            headers[name] = one_line(template.render(variables, formats))
+        attachments = [
             template.render(variables, formats) for template in self._attachments
-        )
+        ]
         return RenderedMessage(
             delivery_id=delivery_id,
             channel="email",
@@ -68,16 +85,17 @@ class EmailProgram:
             recipient_name=recipient_name(context),
             parts=parts,
             headers=headers,
-            attachments=tuple(each for each in attachments if each is not None),
+            attachments=tuple([each for each in attachments if each is not None]),
         )
 
     def _rendered_html(self, variables: Mapping[str, Any], formats: Formats) -> str:
         try:
-            html = self._html.render(variables, formats)
+            html, is_harmless = self._html.rendered(variables, formats)
         except RenderError as error:
             raise placed(error, self._html.source, self._places) from error
         # Before inlining: there, what is a quote in a value is still an entity.
-        check_urls(html)
+        if not is_harmless:
+            check_urls(html)
         if not self._inline_css:
             return html
         try:

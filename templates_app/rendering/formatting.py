@@ -7,28 +7,31 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
-from babel.numbers import (
-    NumberPattern,
-    format_decimal,
-    get_currency_precision,
-    get_currency_symbol,
-)
 from liquid.exceptions import FilterArgumentError
 
-from templates_app.rendering.arithmetic import abs_, number_of, round_
+from templates_app.rendering.arithmetic import abs_, number_of
 from templates_app.rendering.context import RenderContext, locale_of, zone_of
+from templates_app.rendering.date_patterns import DateFormat, date_format
+from templates_app.rendering.numerals import (
+    Format,
+    money_format,
+    natural_format,
+    number_format,
+)
 
 _STYLES = ("short", "medium", "long", "full")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MAX_PATTERN = 200
+_MAX_KEPT = 300
+_NATURAL = -1  # as many digits as there are
 
 # strftime's directives in CLDR's letters; a dash drops the leading zero.
 _DIRECTIVES = {
@@ -68,51 +71,76 @@ _STRFTIME = re.compile(r"%(-?[A-Za-z%])|%")
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is kept of a language's formats, made when they are used first."""
+
+    locale: Locale
+    money: dict[str, Format] = field(default_factory=dict)
+    numbers: dict[int, Format] = field(default_factory=dict)
+    dates: dict[tuple[str, str], DateFormat | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Formats:
     """How one recipient reads numbers and dates, and when it is for this delivery."""
 
-    locale: Locale
+    prepared: Prepared
     zone: ZoneInfo
     now: dt.datetime
 
     @classmethod
     def of(cls, context: RenderContext) -> Formats:
         """Return the formats of a delivery."""
-        zone = zone_of(context.timezone)
-        return cls(
-            locale_of(context.language).babel, zone, context.frozen_at.astimezone(zone)
-        )
+        return _formats(context.language, context.timezone, context.frozen_at)
+
+    @property
+    def locale(self) -> Locale:
+        """The language of numbers and dates."""
+        return self.prepared.locale
 
     def money(self, value: object, currency: object) -> str:
         """Return an amount with its currency, such as ``€59.97`` or ``59,97 €``."""
+        kept = self.prepared.money
+        known = kept.get(currency) if isinstance(currency, str) else None
+        return (known or self._money(currency))(value)
+
+    def _money(self, currency: object) -> Format:
         code = str(currency or "").strip().upper()
         if not _CURRENCY.fullmatch(code):
             raise FilterArgumentError(
                 f"{str(currency)[:20]!r} is not a currency code such as EUR", token=None
             )
-        amount = round_(value, get_currency_precision(code))
-        pattern = _currency_pattern(str(self.locale), code)
-        return str(pattern.apply(amount, self.locale))
+        kept = self.prepared.money
+        if code not in kept:
+            _make_room(kept)
+            kept[code] = money_format(self.locale, code)
+        return kept[code]
 
     def number(self, value: object, digits: object = None) -> str:
         """Return a number with the language's separators, at so many digits."""
         number = number_of(value)
-        if digits is None:
-            return format_decimal(
-                number, locale=self.locale, decimal_quantization=False
+        places = _NATURAL
+        if digits is not None:
+            places = int(number_of(digits))
+            if not 0 <= places <= 20:
+                raise FilterArgumentError("from 0 to 20 digits", token=None)
+        kept = self.prepared.numbers
+        if places not in kept:
+            kept[places] = (
+                natural_format(self.locale)
+                if places == _NATURAL
+                else number_format(self.locale, places)
             )
-        places = int(number_of(digits))
-        if not 0 <= places <= 20:
-            raise FilterArgumentError("from 0 to 20 digits", token=None)
-        pattern = "#,##0" + ("." + "0" * places if places else "")
-        rounded = round_(number, places)
-        return format_decimal(rounded, format=pattern, locale=self.locale)
+        return kept[places](number)
 
     def date(self, value: object, style: object = "medium") -> str:
         """Return a date in a named style, an strftime or a CLDR pattern."""
         moment = self._moment(value)
         pattern = str(style)
         if pattern in _STYLES:
+            quick = self._prepared_date("date", pattern)
+            if quick is not None:
+                return quick(moment)
             return format_date(moment, format=pattern, locale=self.locale)
         if not isinstance(moment, dt.datetime):
             moment = dt.datetime.combine(moment, dt.time.min, self.zone)
@@ -125,11 +153,28 @@ class Formats:
             raise FilterArgumentError(
                 f"{str(value)[:40]!r} is a date without a time", token=None
             )
-        if str(style) in _STYLES:
+        pattern = str(style)
+        if pattern in _STYLES:
+            quick = self._prepared_date("time", pattern)
+            if quick is not None:
+                return quick(moment)
             return format_time(
-                moment, format=str(style), tzinfo=self.zone, locale=self.locale
+                moment, format=pattern, tzinfo=self.zone, locale=self.locale
             )
-        return self._patterned(moment, str(style))
+        return self._patterned(moment, pattern)
+
+    def _prepared_date(self, kind: str, style: str) -> DateFormat | None:
+        """Return what writes a named style, or a pattern, where it is prepared."""
+        kept = self.prepared.dates
+        key = kind, style
+        if key not in kept:
+            _make_room(kept)
+            pattern = style
+            if kind != "pattern":
+                formats = getattr(self.locale, f"{kind}_formats")
+                pattern = str(formats[style])
+            kept[key] = date_format(pattern, self.locale)
+        return kept[key]
 
     def plural(self, value: object, forms: dict[str, object]) -> str:
         """Return the number and the form of the word that goes with it."""
@@ -142,6 +187,9 @@ class Formats:
         if len(pattern) > _MAX_PATTERN:
             raise FilterArgumentError("the date pattern is too long", token=None)
         cldr = cldr_pattern(pattern) if "%" in pattern else pattern
+        quick = self._prepared_date("pattern", cldr)
+        if quick is not None:
+            return quick(moment)
         try:
             return format_datetime(
                 moment, format=cldr, tzinfo=self.zone, locale=self.locale
@@ -178,28 +226,21 @@ class Formats:
             ) from error
 
 
-@lru_cache(maxsize=512)
-def _currency_pattern(locale_name: str, code: str) -> NumberPattern:
-    """Return a locale's pattern for one currency, its symbol and digits filled in.
+@lru_cache(maxsize=256)
+def _formats(language: str, timezone: str, frozen_at: dt.datetime) -> Formats:
+    zone = zone_of(timezone)
+    return Formats(_prepared(language), zone, frozen_at.astimezone(zone))
 
-    Babel's format_currency looks both up again for each amount: six times the cost.
-    """
-    locale = Locale.parse(locale_name)
-    pattern: NumberPattern = copy(locale.currency_formats["standard"])
-    symbol = get_currency_symbol(code, locale)
-    # CLDR parts letters from digits by a blank; Babel does not.
-    before = symbol + "\xa0" if symbol[-1:].isalpha() else symbol
-    after = "\xa0" + symbol if symbol[:1].isalpha() else symbol
-    plus, minus = (
-        text[:-1] + before if text.endswith("¤") else text for text in pattern.prefix
-    )
-    pattern.prefix = plus.replace("¤", symbol), minus.replace("¤", symbol)
-    plus, minus = (
-        after + text[1:] if text.startswith("¤") else text for text in pattern.suffix
-    )
-    pattern.suffix = plus.replace("¤", symbol), minus.replace("¤", symbol)
-    pattern.frac_prec = (get_currency_precision(code),) * 2
-    return pattern
+
+@lru_cache(maxsize=64)
+def _prepared(language: str) -> Prepared:
+    return Prepared(locale_of(language).babel)
+
+
+def _make_room(kept: dict[Any, Any]) -> None:
+    """Empty what would grow with the currencies and patterns of events."""
+    if len(kept) >= _MAX_KEPT:
+        kept.clear()
 
 
 @lru_cache(maxsize=512)

@@ -6,10 +6,11 @@ lists of tags and filters, no access to anything but plain data, and limits on w
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Self
 
 from liquid import Environment
 from liquid.ast import Node
@@ -35,6 +36,8 @@ from liquid.token import TOKEN_TAG
 from liquid.undefined import FalsyStrictUndefined
 
 from templates_app.rendering import filters
+from templates_app.rendering.compiled import Compiled, compiled
+from templates_app.rendering.compiled.addresses import is_encodable
 from templates_app.rendering.errors import RenderError, error_at
 from templates_app.rendering.formatting import Formats
 from templates_app.rendering.nodes import OWN_TAGS, BadValueError, prepare
@@ -45,6 +48,8 @@ from templates_app.rendering.runtime import (
     RunContext,
 )
 from templates_app.rendering.scanning import check_closed, check_places
+
+logger = logging.getLogger(__name__)
 
 MAX_SOURCE = 400_000
 
@@ -95,14 +100,57 @@ class Template:
     source: str
     part: str
     bound: BoundTemplate
+    _functions: list[Compiled | None] = field(
+        default_factory=list, repr=False, compare=False
+    )
 
     @property
     def nodes(self) -> list[Node]:
         """The parse tree, for the contract check."""
         return self.bound.nodes
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether a function renders it, as long as nothing goes wrong."""
+        return bool(self._functions) and self._functions[0] is not None
+
+    @property
+    def fixed(self) -> str | None:
+        """The text of a template that holds no Liquid; None for any other."""
+        nodes = self.bound.nodes
+        if not all(isinstance(node, content.ContentNode) for node in nodes):
+            return None
+        return _encodable("".join(str(node) for node in nodes))
+
+    def prepare(self) -> Self:
+        """Make the function that renders it, for a template that is used again."""
+        if not self._functions:
+            html = self.bound.env.autoescape
+            self._functions.append(
+                compiled(self.bound.nodes, html=html, name=self.part)
+            )
+        return self
+
     def render(self, variables: Mapping[str, Any], formats: Formats) -> str:
         """Return the text for one delivery; raise RenderError with the place."""
+        return self.rendered(variables, formats)[0]
+
+    def rendered(
+        self, variables: Mapping[str, Any], formats: Formats
+    ) -> tuple[str, bool]:
+        """Return the text, and whether its addresses are known to be harmless."""
+        function = self._functions[0] if self._functions else None
+        if function is not None:
+            try:
+                text, is_harmless = function.render(variables, formats)
+            except Exception as error:  # noqa: BLE001  # python-liquid says which
+                logger.debug("%s is rendered again: %r", self.part, error)
+            else:
+                return (text if is_harmless else _encodable(text)), is_harmless
+        return self.interpreted(variables, formats), False
+
+    def interpreted(self, variables: Mapping[str, Any], formats: Formats) -> str:
+        """Return the text as python-liquid renders it; raise RenderError."""
         context = RunContext(self.bound, variables=variables, formats=formats)
         buffer = CountedBuffer(context)
         node: Node | None = None
@@ -115,8 +163,7 @@ class Template:
             raise self._explained(
                 LiquidError(f"this cannot be computed: {error}", token=None), node
             ) from error
-        text = buffer.getvalue()
-        return text if text.isascii() else _encodable(text)
+        return _encodable(buffer.getvalue())
 
     def _explained(
         self, error: LiquidError | LiquidInterrupt, node: Node | None
@@ -142,11 +189,9 @@ class Template:
 
 def _encodable(text: str) -> str:
     """Return the text with lone surrogates, which no channel can carry, replaced."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    if is_encodable(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def parse(source: str, *, html: bool, part: str) -> Template:

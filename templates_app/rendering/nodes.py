@@ -356,6 +356,13 @@ def children(node: Node) -> Iterable[Node]:
     return node.children(nothing, include_partials=False)
 
 
+def descendants(node: Node) -> Iterable[Node]:
+    """Yield all nodes below a node."""
+    for child in children(node):
+        yield child
+        yield from descendants(child)
+
+
 def prepare(node: Node, *, env: Environment) -> None:
     """Check a parsed node and all below it, and put our expressions in their place.
 

@@ -87,6 +87,15 @@ class PlacedTemplate:
         places = compiled.get("text_places", {}).get(part, ())
         return cls(parse(compiled.get(part, ""), html=False, part=part), places)
 
+    @property
+    def fixed(self) -> str | None:
+        """The text of a template that holds no Liquid; None for any other."""
+        return self.template.fixed
+
+    def prepare(self) -> None:
+        """Make it quick, for a template that is used again."""
+        self.template.prepare()
+
     def render(self, variables: Mapping[str, Any], formats: Formats) -> str:
         """Return the text for one delivery; raise RenderError."""
         try:

@@ -18,6 +18,10 @@ _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 class Program(Protocol):
     """Renders one version's content in one language."""
 
+    def prepare(self) -> None:
+        """Make rendering quick: worth its time for what renders more than once."""
+        ...
+
     def render(
         self, context: RenderContext, *, delivery_id: UUID, address: str
     ) -> RenderedMessage:
@@ -27,6 +31,8 @@ class Program(Protocol):
 
 def one_line(text: str) -> str:
     """Return text for a header: no line ends or control characters, single blanks."""
+    if text.isprintable() and "  " not in text:  # most are: there is nothing to replace
+        return text.strip()
     return _CONTROL.sub(" ", text).strip()
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from templates_app.rendering.context import RenderContext
 from templates_app.rendering.errors import RenderError
 from templates_app.rendering.formatting import Formats
-from templates_app.rendering.liquid import parse
+from templates_app.rendering.liquid import Template, parse
 from templates_app.rendering.message import RenderedMessage
 from templates_app.rendering.places import PlacedTemplate
 from templates_app.rendering.program import one_line, recipient_name
-from templates_app.rendering.push_options import rendered_options
+from templates_app.rendering.push_options import option_templates, rendered_options
 from templates_app.rendering.urls import check_urls
 
 MAX_BYTES = 4096  # FCM HTTP v1 and APNs refuse more
@@ -27,8 +27,15 @@ class PushProgram:
         self._title = PlacedTemplate.of(compiled, "title")
         self._body = PlacedTemplate.of(compiled, "body")
         self._image = PlacedTemplate.of(compiled, "image")
-        self._data = compiled.get("data") or {}
-        self._options = compiled.get("options") or {}
+        self._data = _templates(compiled.get("data") or {})
+        self._options = option_templates(compiled.get("options") or {})
+
+    def prepare(self) -> None:
+        """Make functions of its templates, for more than one delivery."""
+        for placed in (self._title, self._body, self._image):
+            placed.prepare()
+        for template in _leaves([self._data, self._options]):
+            template.prepare()
 
     def render(
         self, context: RenderContext, *, delivery_id: UUID, address: str
@@ -64,14 +71,34 @@ class PushProgram:
         )
 
 
+def _templates(value: Any) -> Any:
+    """Return data with templates in the place of its texts."""
+    if isinstance(value, dict):
+        return {key: _templates(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_templates(each) for each in value]
+    if isinstance(value, str):
+        return parse(value, html=False, part="data")
+    return value
+
+
+def _leaves(value: Any) -> Iterator[Template]:
+    """Yield the templates of data, wherever they are."""
+    if isinstance(value, Template):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(each)
+
+
 def _rendered(value: Any, variables: Mapping[str, Any], formats: Formats) -> Any:
     """Return data with its texts rendered; JSON escapes them afterwards."""
     if isinstance(value, dict):
         return {key: _rendered(each, variables, formats) for key, each in value.items()}
     if isinstance(value, list):
         return [_rendered(each, variables, formats) for each in value]
-    if isinstance(value, str):
-        return parse(value, html=False, part="data").render(variables, formats)
+    if isinstance(value, Template):
+        return value.render(variables, formats)
     return value
 
 

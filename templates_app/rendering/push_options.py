@@ -9,7 +9,7 @@ from typing import Any
 
 from templates_app.rendering.errors import RenderError
 from templates_app.rendering.formatting import Formats
-from templates_app.rendering.liquid import parse
+from templates_app.rendering.liquid import Template, parse
 from templates_app.rendering.program import one_line
 from templates_app.rendering.scanning import liquid_tokens
 from templates_app.rendering.sources import Source
@@ -101,8 +101,21 @@ def _template(value: Any, source: Source | None, *, part: str) -> str:
     return source.text
 
 
-def rendered_options(
+def option_templates(
     options: Mapping[str, Mapping[str, str]],
+) -> dict[str, dict[str, Template]]:
+    """Return compiled options as templates."""
+    return {
+        platform: {
+            name: parse(text, html=False, part=f"options/{platform}/{name}")
+            for name, text in values.items()
+        }
+        for platform, values in options.items()
+    }
+
+
+def rendered_options(
+    options: Mapping[str, Mapping[str, Template]],
     variables: Mapping[str, Any],
     formats: Formats,
 ) -> str:
@@ -110,11 +123,10 @@ def rendered_options(
     rendered: dict[str, dict[str, Any]] = {}
     for platform, values in options.items():
         for name, template in values.items():
-            part = f"options/{platform}/{name}"
-            parsed = parse(template, html=False, part=part)
-            value = one_line(parsed.render(variables, formats))
+            value = one_line(template.render(variables, formats))
             if value:
-                rendered.setdefault(platform, {})[name] = _read(value, part=part)
+                read = _read(value, part=template.part)
+                rendered.setdefault(platform, {})[name] = read
     if not rendered:
         return ""
     return json.dumps(rendered, ensure_ascii=False, separators=(",", ":"))

@@ -70,6 +70,11 @@ class SmsProgram:
         self._text = PlacedTemplate.of(compiled, "text")
         self._sender = PlacedTemplate.of(compiled, "sender")
 
+    def prepare(self) -> None:
+        """Make functions of its templates, for more than one delivery."""
+        self._text.prepare()
+        self._sender.prepare()
+
     def render(
         self, context: RenderContext, *, delivery_id: UUID, address: str
     ) -> RenderedMessage:

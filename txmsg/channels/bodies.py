@@ -69,9 +69,11 @@ def multipart(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
     """Write parts under a boundary that none of them holds."""
     head = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n'
     # The line end before a boundary is its own, and no part's.
-    line = f"\r\n--{boundary}\r\n".encode()
-    end = f"\r\n--{boundary}--\r\n"
-    return head.encode() + line + line.join(parts) + end.encode()
+    line = f"\r\n--{boundary}".encode()
+    pieces = [head.encode()]
+    for part in parts:
+        pieces += line, b"\r\n", part
+    return b"".join([*pieces, line, b"--\r\n"])
 
 
 def base64_lines(data: bytes) -> bytes:

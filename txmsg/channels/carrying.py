@@ -8,12 +8,11 @@ other connections: whoever gives it mails is told how far each got.
 
 from __future__ import annotations
 
+import contextlib
 import enum
-import smtplib
-import ssl
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -21,22 +20,26 @@ from uuid import UUID
 from events import failpoints
 from txmsg.channels.answers import Answer, Stage, words
 from txmsg.channels.mime import Letter
-from txmsg.channels.smtp import (
-    COMMAND_SECONDS,
-    MAX_REPLY_LINE,
-    MAX_REPLY_LINES,
-    Conversation,
-    read_line,
-)
+from txmsg.channels.replies import lost
+from txmsg.channels.smtp import COMMAND_SECONDS, Conversation
+from txmsg.channels.wire import Wire
 
 CONTENT_SECONDS = 120.0
 """For the content to go out, and again for the answer to it."""
 _SMALL = 65536
 """A content up to here goes out in one write with its end."""
 _END = b".\r\n"
+_ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
 
 
-@dataclass(slots=True)
+class _Aside(enum.Enum):
+    """What is answered beside the stages of a mail."""
+
+    EMPTY = "the end of an empty mail"
+    RESET = "RSET"
+
+
+@dataclass(slots=True, eq=False)
 class Mail:
     """A mail on its way: its place in the wave, and since when it is under way."""
 
@@ -45,22 +48,22 @@ class Mail:
     letter: Letter
     started_at: datetime
     foremost_at: float = 0.0
-    """When the connection had no other mail to care for before it (monotonic)."""
+    """Since when its connection has had no other mail before it (monotonic)."""
 
 
 class Desk(Protocol):
     """Gives mails out and takes their answers."""
 
-    def next(self, conversation: Conversation, *, ahead: bool = False) -> Mail | None:
-        """Return the next mail; `ahead` says that another must end before it."""
+    def next(self, conversation: Conversation, *, is_ahead: bool) -> Mail | None:
+        """Return the next mail; `is_ahead`: another is still to end before it."""
         ...
 
-    def is_too_late(self, mail: Mail) -> bool:
-        """Say whether the content of a mail must not be begun any more."""
+    def is_too_late(self) -> bool:
+        """Say whether no mail's content is to be begun any more."""
         ...
 
     def done(self, mail: Mail, answer: Answer, *, is_fresh: bool) -> None:
-        """Take the answer to a mail; `is_fresh`: the connection's first mail."""
+        """Take the answer to a mail; `is_fresh`: the first of its connection."""
         ...
 
     def again(self, mail: Mail) -> None:
@@ -68,208 +71,272 @@ class Desk(Protocol):
         ...
 
 
-class _Step(enum.Enum):
-    """What an answer is awaited to."""
-
-    MAIL = Stage.MAIL
-    RCPT = Stage.RCPT
-    DATA = Stage.DATA
-    DOT = Stage.DOT
-    EMPTY = "the end of an empty mail"
-    RESET = "RSET"
-
-
-_ENVELOPE = (_Step.MAIL, _Step.RCPT, _Step.DATA)
-
-
-@dataclass(slots=True, eq=False)
 class Carrier:
-    """Takes mails over one open connection, each step as far as it goes at once.
+    """Takes mails over one open connection, as far as it goes without waiting.
 
-    A step that takes too long, and the deadline, end the connection: whoever polls
-    calls `time_out` when `until` has passed.
+    The connection is closed where it cannot be used for another mail. Whoever polls
+    calls `time_out` once `until` has passed: no step outlives it, nor the deadline.
     """
 
-    conversation: Conversation
-    desk: Desk
-    deadline: float
-    until: float = 0.0
-    _pipelines: bool = False
-    _awaited: deque[_Step] = field(default_factory=deque)
-    _foremost: Mail | None = None
-    _following: Mail | None = None
-    """A mail whose envelope went out with the content of the foremost."""
-    _refusal: Answer | None = None
-    """The first refusal in the foremost mail's envelope."""
-    _out: bytes = b""
-    """What is still to be written now."""
-    _before_the_dot: int | None = None
-    """How much of `_out` is content; None when no mail's end is in it."""
-    _tail: bytes | None = None
-    """What completes a large content, held back until that is out."""
-    _lines: deque[bytes] = field(default_factory=deque)
-    _partial: bytes = b""
-    _texts: list[bytes] = field(default_factory=list)
-    _failure: str = ""
-    """Why nothing more can be written; what was said before may still be read."""
-
-    def __post_init__(self) -> None:
-        """Take the connection over: from now on nothing waits."""
-        self._pipelines = self.conversation.has_extn("pipelining")
-        if self.conversation.sock is not None:
-            self.conversation.sock.settimeout(0)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the connection can carry another mail."""
-        return self.conversation.sock is not None
+    def __init__(
+        self, conversation: Conversation, *, desk: Desk, deadline: float
+    ) -> None:
+        """Take the open connection over."""
+        self.conversation = conversation
+        self.wire = Wire(conversation.opened)
+        self.until = deadline
+        self.is_open = True
+        """Whether the connection still is."""
+        self._desk = desk
+        self._deadline = deadline
+        self._pipelines = conversation.has_extn("pipelining")
+        self._awaited: deque[Stage | _Aside] = deque()
+        self._foremost: Mail | None = None
+        # Its envelope has gone out with the content of the foremost.
+        self._following: Mail | None = None
+        # The first refusal of the foremost mail's envelope.
+        self._refusal: Answer | None = None
+        # Where, counted as by the wire, the end of the foremost mail's content stands;
+        # None while the content is not due.
+        self._end_at: int | None = None
+        # The mail whose end is being written.
+        self._ending: Mail | None = None
+        # Whether a large content is going out, with its end held back.
+        self._is_large = False
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is to be written or an answer awaited."""
-        return self.is_open and bool(self._awaited or self._out)
+        """Whether it has a mail, or an answer to wait for."""
+        return self.is_open and bool(self._awaited or self._foremost)
 
-    @property
-    def wants_to_write(self) -> bool:
-        """Whether the connection was full when we wrote last."""
-        return bool(self._out)
-
-    def begin(self) -> bool:
+    def begin(self) -> None:
         """Begin the next mail, if there is one."""
-        mail = self.desk.next(self.conversation)
-        if mail is not None:
-            self._begin(mail)
-            self._flush()
-        return mail is not None
+        self._next()
+        self._flush()
 
     def go_on(self) -> None:
-        """Read what has come and write what there is room for."""
+        """Read what has come, act upon it, and write what there is room for."""
         try:
-            data = self._receive()
+            data = self.wire.receive()
         except OSError as error:
             return self._lose(f"the connection was lost ({error})")
+        if data == b"":
+            return self._lose("the server closed the connection")
         if data is not None:
-            if not data:
-                return self._lose("the server closed the connection")
             self._hear(data)
-        if self._out:
-            self._flush()
-        return None
+        if self.is_open and self.wire.is_full and time.monotonic() >= self.until:
+            return self.time_out()
+        return self._flush()
 
     def time_out(self) -> None:
-        """Give the connection up: a step has taken too long."""
+        """Give the connection up, because a step has taken too long."""
         self._lose("the server did not answer in time")
 
-    def _begin(self, mail: Mail) -> None:
-        """Write the envelope of a mail, or its first command."""
-        mail.foremost_at = time.monotonic()
-        self._foremost, self._refusal = mail, None
-        self._write(self._envelope(mail))
+    def _next(self) -> None:
+        """Write the envelope of the next mail, or its first command."""
+        self._foremost = self._desk.next(self.conversation, is_ahead=False)
+        if self._foremost is not None:
+            self._foremost.foremost_at = time.monotonic()
+            self.wire.write(self._envelope(self._foremost.letter))
+            self._wait(COMMAND_SECONDS)
 
-    def _envelope(self, mail: Mail) -> bytes:
-        """Return the envelope and await its answers."""
-        if self._pipelines:
-            self._awaited.extend(_ENVELOPE)
-            return b"".join(_command(step, mail.letter) for step in _ENVELOPE)
-        self._awaited.append(_Step.MAIL)
-        return _command(_Step.MAIL, mail.letter)
+    def _envelope(self, letter: Letter) -> bytes:
+        mail = f"MAIL FROM:<{letter.sender}>{' SMTPUTF8' if letter.utf8 else ''}\r\n"
+        if not self._pipelines:
+            self._awaited.append(Stage.MAIL)
+            return mail.encode()
+        self._awaited.extend(_ENVELOPE)
+        return f"{mail}RCPT TO:<{letter.recipient}>\r\nDATA\r\n".encode()
 
     def _hear(self, data: bytes) -> None:
-        """Take in what the server said, and act upon each whole reply."""
+        """Act upon every whole reply there is."""
+        replies = self.conversation.replies
+        replies.feed(data)
         self.conversation.last_heard_at = time.monotonic()
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        self._lines.extend(lines)
         try:
-            if len(self._partial) > MAX_REPLY_LINE:
-                raise smtplib.SMTPServerDisconnected("the server's answer has no end")
-            while self.is_open and self._lines:
-                self._hear_line(self._lines.popleft().removesuffix(b"\r"))
+            while self.is_open and (reply := replies.take()):
+                self._answered(*reply)
         except OSError as error:
             self._lose(str(error))
 
-    def _hear_line(self, line: bytes) -> None:
-        if len(line) > MAX_REPLY_LINE or len(self._texts) >= MAX_REPLY_LINES:
-            raise smtplib.SMTPServerDisconnected("the server's answer has no end")
-        code, is_last, text = read_line(line)
-        self._texts.append(text)
-        if is_last:
-            said = words(b"\n".join(self._texts))
-            self._texts.clear()
-            self._answered(code, said)
-
-    def _answered(self, code: int, said: str) -> None:
+    def _answered(self, code: int, said: bytes) -> None:
         """Act upon one reply."""
+        if self._end_at is not None and self._stage is Stage.CONTENT:
+            # The server is not reading a dialogue any more: this connection is spent.
+            return self._leave(Answer(Stage.CONTENT, code, words(said)))
         if not self._awaited:
-            return self._answered_early(code, said)
+            return self._lose("the server spoke unasked")
         step = self._awaited.popleft()
-        self._wait(CONTENT_SECONDS if _Step.DOT in self._awaited else COMMAND_SECONDS)
-        if code == 421 or (step is _Step.RESET and code != 250):
-            return self._leave(step, code, said)
-        if step is _Step.DOT:
-            return self._end(Answer(Stage.DOT, code, said))
-        if step is _Step.EMPTY:
-            return self._refused()
-        if step is _Step.RESET:
-            return None
-        expected = 3 if step is _Step.DATA else 2
-        is_taken = code // 100 == expected
-        if not is_taken and self._refusal is None:
-            self._refusal = Answer(step.value, code, said)
-        return self._go_on_with_envelope(step, is_taken=is_taken)
+        self._wait(COMMAND_SECONDS)
+        if step is _Aside.EMPTY:
+            return self._leave(None) if code == 421 else self._refused()
+        if isinstance(step, _Aside):
+            return self._leave(None) if code != 250 else self._reset()
+        if code == 421:
+            return self._leave(Answer(step, code, words(said)))
+        if step is Stage.DOT:
+            return self._ended(Answer(step, code, words(said)))
+        if code // 100 != (3 if step is Stage.DATA else 2) and not self._refusal:
+            self._refusal = Answer(step, code, words(said))
+        return self._answered_envelope(step, code)
 
-    def _go_on_with_envelope(self, step: _Step, *, is_taken: bool) -> None:
-        if step is _Step.DATA:
-            if self._refusal is None:
-                return self._send_content()
-            if is_taken:
-                # A server that takes the DATA of a refused envelope waits for a mail;
-                # a lone dot ends it (RFC 2920 3.1). There is nobody to deliver it to.
-                self._awaited.append(_Step.EMPTY)
-                return self._write(_END)
+    def _answered_envelope(self, step: Stage, code: int) -> None:
+        """Go on with the envelope, the content, or the next mail."""
+        if step is Stage.DATA and self._refusal is None:
+            return self._send_content()
+        if step is Stage.DATA and code // 100 == 3:
+            # A server that takes the DATA of a refused envelope waits for a mail. A
+            # lone dot ends it (RFC 2920 3.1), and there is nobody to deliver it to.
+            self._awaited.append(_Aside.EMPTY)
+            return self.wire.write(_END)
+        if step is Stage.DATA or (self._refusal and not self._pipelines):
             return self._refused()
-        if self._pipelines:
-            return None
-        if self._refusal is not None:
-            return self._refused()
-        return self._write_step(_ENVELOPE[_ENVELOPE.index(step) + 1])
+        if not self._pipelines and self._foremost is not None:
+            recipient = self._foremost.letter.recipient
+            is_mail = step is Stage.MAIL
+            self._awaited.append(Stage.RCPT if is_mail else Stage.DATA)
+            self.wire.write(
+                f"RCPT TO:<{recipient}>\r\n".encode() if is_mail else b"DATA\r\n"
+            )
+        return None
 
-    def _write_step(self, step: _Step) -> None:
-        if self._foremost is not None:
-            self._awaited.append(step)
-            self._write(_command(step, self._foremost.letter))
+    def _refused(self) -> None:
+        """Give the answer to a refused mail, and make ready for the next."""
+        refusal = self._refusal
+        if refusal is None:
+            return
+        self._give_answer(refusal)
+        if refusal.stage is not Stage.MAIL:
+            self._awaited.append(_Aside.RESET)
+            self.wire.write(b"RSET\r\n")
+        if refusal.stage is Stage.MAIL or self._pipelines:
+            self._next()
+
+    def _reset(self) -> None:
+        """Begin the next mail, unless its envelope went out with the RSET."""
+        if self._foremost is None:
+            self._next()
+
+    def _ended(self, answer: Answer) -> None:
+        """Give the answer to a mail that is out, and care for the next."""
+        self._end_at = None
+        self._give_answer(answer)
+        self._foremost, self._following = self._following, None
+        if self._foremost is None:
+            self._next()
+        else:
+            self._foremost.foremost_at = time.monotonic()
+
+    def _give_answer(self, answer: Answer) -> None:
+        mail, self._foremost, self._refusal = self._foremost, None, None
+        is_fresh = self.conversation.carried == 0
+        self.conversation.carried += 1
+        if mail is not None:
+            self._desk.done(mail, answer, is_fresh=is_fresh)
 
     def _send_content(self) -> None:
-        """Write the content, and with it the envelope of the next mail."""
-        mail = self._foremost
-        if mail is None:
-            return
-        if self._lines or self._partial:
-            # The server goes on speaking where it should wait: it is not reading.
-            self._wait(COMMAND_SECONDS)
-            return
-        if self.desk.is_too_late(mail):
-            self._close()
-            return
-        self._following = None
-        if self._pipelines:
-            self._following = self.desk.next(self.conversation, ahead=True)
-        content = mail.letter.content
-        self._wait(CONTENT_SECONDS)
-        if len(content) <= _SMALL:
-            self._complete(content)
-        else:
-            self._tail = _END
-            self._write(content)
-
-    def _complete(self, content: bytes) -> None:
-        """Write what completes the foremost mail, after what is left of its content."""
+        """Write the content of the foremost mail, if the server waits for it."""
         if self._foremost is None:
             return
-        self._tail = None
-        self._awaited.append(_Step.DOT)
-        end = _END
-        if self._following is not None:
-            end += self._envelope(self._following)
-        self._before_the_dot = len(content)
-        failpoints.reach("P5", [self._foremost.delivery_id])
-        self._write(content + end)
+        content = self._foremost.letter.content
+        if self.conversation.replies:
+            # The server has spoken on already, where it should listen.
+            self._end_at = self.wire.end
+        elif self._desk.is_too_late():
+            self._leave(None)
+        elif len(content) <= _SMALL:
+            self._write_end(content)
+        else:
+            self._wait(CONTENT_SECONDS)
+            self._is_large = True
+            self._end_at = self.wire.end + len(content)
+            self.wire.write(content)
+
+    def _write_end(self, content: bytes) -> None:
+        """Write what completes the foremost mail, and with it the next envelope.
+
+        `content` is what is not yet written of the mail.
+        """
+        mail = self._ending = self._foremost
+        if mail is None:
+            return
+        self._awaited.append(Stage.DOT)
+        self._end_at = self.wire.end + len(content)
+        following = b""
+        if self._pipelines:
+            self._following = self._desk.next(self.conversation, is_ahead=True)
+            if self._following is not None:
+                following = self._envelope(self._following.letter)
+        self._wait(CONTENT_SECONDS)
+        self.wire.write(content + _END + following)
+        failpoints.reach("P5", [mail.delivery_id])
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what there is room for; go on where all is written."""
+        if not self.is_open:
+            return
+        try:
+            self.wire.flush()
+            if self._is_large and not self.wire.is_full:
+                self._end_large()
+        except OSError as error:
+            self._hear_last_words()
+            self._lose(f"the connection was lost ({error})")
+        mail = self._ending
+        if mail and self.wire.written >= (self._end_at or 0) + len(_END):
+            self._ending = None
+            failpoints.reach("P6", [mail.delivery_id])
+
+    def _end_large(self) -> None:
+        """Write the end of a large content, if the server still waits for it."""
+        self._is_large = False
+        data = self.wire.receive()
+        if data == b"":
+            raise lost("the server closed the connection")
+        if data:
+            self._hear(data)
+        if self.is_open and time.monotonic() >= self._deadline:
+            self.time_out()
+        if self.is_open:
+            self._write_end(b"")
+
+    def _hear_last_words(self) -> None:
+        # A server that refuses in mid-mail answers, then closes or stops reading.
+        with contextlib.suppress(OSError):
+            while self.is_open and (data := self.wire.receive()):
+                self._hear(data)
+
+    @property
+    def _stage(self) -> Stage | None:
+        """How far the foremost mail has got; None before its first command."""
+        if self._end_at is not None:
+            is_begun = self.wire.written > self._end_at
+            return Stage.DOT if is_begun else Stage.CONTENT
+        step = self._awaited[0] if self._awaited else None
+        return step if isinstance(step, Stage) else None
+
+    def _lose(self, why: str) -> None:
+        """Give the connection up, and say how far the foremost mail got."""
+        stage = self._stage
+        self._leave(Answer(stage, None, why) if stage else None)
+
+    def _leave(self, answer: Answer | None) -> None:
+        """Close, and give the answer to the foremost mail; None: it was not tried."""
+        self.is_open = False
+        self.conversation.close()
+        self._awaited.clear()
+        foremost, following = self._foremost, self._following
+        self._following = self._ending = self._end_at = None
+        if foremost is not None and (final := self._refusal or answer):
+            self._give_answer(final)
+        elif foremost is not None:
+            self._desk.again(foremost)
+        if following is not None:
+            self._desk.again(following)
+        self._foremost = None
+
+    def _wait(self, seconds: float) -> None:
+        self.until = time.monotonic() + seconds
+        if self.until > self._deadline:
+            self.until = self._deadline

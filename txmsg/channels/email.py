@@ -1,16 +1,15 @@
-"""Email over SMTP: hands a wave to one server over one kept-open connection.
+"""Email over SMTP: hands a wave to one server over a pool of kept-open connections.
 
-It knows what a server's answers mean for a message; it must not know the database,
-the queue or how retries are decided.
+It knows what a server's answers teach about the rest of a wave; it must not know the
+database, the queue or how retries are decided.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Self
@@ -18,11 +17,16 @@ from typing import Self
 from django.conf import settings
 
 from templates_app.rendering.message import RenderedMessage
+from txmsg.channels.addresses import AddressError, normalized
+from txmsg.channels.answers import Answer, Stage, classify, queue_id
 from txmsg.channels.attachments import Fetcher, NotFetched
 from txmsg.channels.base import Outcome, OutcomeKind, now
-from txmsg.channels.mime import AddressError, Letter, compose, normalized
+from txmsg.channels.carrying import Mail
+from txmsg.channels.mime import Letter, compose
+from txmsg.channels.pool import Pool
+from txmsg.channels.rounds import Round
 from txmsg.channels.server import Server
-from txmsg.channels.smtp import Answer, Conversation, Stage, described
+from txmsg.channels.smtp import Conversation, described
 
 logger = logging.getLogger(__name__)
 
@@ -30,61 +34,45 @@ UNCONFIGURED = (
     "No mail server is configured: set EMAIL_URL, or run `manage.py up`, which brings "
     "an inbox of its own."
 )
+DEFAULT_CONNECTIONS = 4
 _LOSSES_THAT_BREAK_A_ROUTE = 2
-
-# Answers that speak of the dialogue or the login, not of a recipient or a content.
-# https://www.rfc-editor.org/rfc/rfc5321#section-4.2.3, RFC 4954 section 6
-_ABOUT_THE_DIALOGUE = frozenset({421, 500, 502, 503, 530, 534, 535, 538})
-
-# How servers name a mail they have taken: Postfix, Exim, Exchange, sendmail, SES.
-_QUEUE_ID = re.compile(
-    r"queued as <?([\w.-]+)|\bid=([\w.-]+)|InternalId=(\d+)"
-    r"|([\w-]{8,}) Message accepted|^(?:2\.\d\.\d )?Ok:? ([\w-]{16,})$",
-    re.IGNORECASE,
-)
-
-
-@dataclass(slots=True)
-class _Wave:
-    """What handing over one wave has taught so far."""
-
-    deadline: float
-    broken: str = ""
-    """Why nothing more of this wave is tried."""
-    losses: int = 0
-    """Connections lost one after the other, with no answered mail between."""
-    slowest: float = 0.0
-    """Seconds the slowest mail took: another is not begun with less than that left."""
-    refused_senders: dict[str, str] = field(default_factory=dict)
 
 
 class EmailChannel:
-    """Hands a wave to one SMTP server over one kept-open connection.
+    """Hands waves to one SMTP server over connections that it keeps open.
 
     Not for several threads at once.
     """
 
-    is_remote = True
-
     def __init__(
-        self, url: str, *, default_from: str, attachment_hosts: Collection[str] = ()
+        self,
+        url: str,
+        *,
+        default_from: str,
+        attachment_hosts: Collection[str] = (),
+        connections: int = DEFAULT_CONNECTIONS,
     ) -> None:
         """Take the server's address (`EMAIL_URL`) and the sender for messages without.
 
         `attachment_hosts` may give attachments from private networks and over http.
+        At most so many `connections` are kept, unless the URL names another number.
         Nothing is connected yet. With an empty URL every message is answered with
         what is missing. Raise ValueError for a URL or a sender that cannot serve.
         """
         self.default_from = default_from
+        self.provider = "smtp"
         self._fetcher = Fetcher(attachment_hosts)
-        sender = normalized(parseaddr(default_from)[1])
-        self._our_name = sender.rpartition("@")[2]
-        self._server = Server.from_url(url) if url else None
-        self._tls = self._server.tls_context() if self._server else None
-        self._provider = (
-            f"{self._server.host}:{self._server.port}"[:40] if self._server else "smtp"
-        )
-        self._conversation: Conversation | None = None
+        self._pool: Pool | None = None
+        our_name = normalized(parseaddr(default_from)[1]).rpartition("@")[2]
+        if url:
+            server = Server.from_url(url)
+            self.provider = f"{server.host}:{server.port}"[:40]
+            self._pool = Pool(
+                server,
+                tls=server.tls_context(),
+                our_name=our_name,
+                size=server.connections or connections,
+            )
 
     @classmethod
     def from_settings(cls) -> Self:
@@ -93,6 +81,7 @@ class EmailChannel:
             settings.EMAIL_URL,
             default_from=settings.DEFAULT_FROM_EMAIL,
             attachment_hosts=settings.TXMSG_ATTACHMENT_HOSTS,
+            connections=settings.TXMSG_CONNECTIONS.get("email", DEFAULT_CONNECTIONS),
         )
 
     def send(
@@ -100,190 +89,248 @@ class EmailChannel:
     ) -> Sequence[Outcome]:
         """Hand each message over; return one outcome each, in order.
 
-        An end of the connection between two mails is mended by a new connection and
-        is no outcome. Once the route is broken the rest of the wave is not tried.
+        An end of a connection before a mail's content is mended by another one and is
+        no outcome. Once the route is broken the rest of the wave is not tried.
+        Messages with attachments come after the others, one by one: their files are
+        fetched first, and nothing else waits meanwhile.
         """
-        state = _Wave(deadline)
         self._fetcher.forget()
-        if self._conversation and not self._conversation.is_alive(deadline=deadline):
-            self._conversation = None
-        return [self._outcome(message, state) for message in wave]
+        desk = _Desk(self, wave, deadline=deadline)
+        places = range(len(wave))
+        self._carry(desk, [place for place in places if not wave[place].attachments])
+        for place in places:
+            if wave[place].attachments:
+                begun = time.monotonic()
+                self._carry(desk, [place])
+                desk.took(time.monotonic() - begun)
+        return [desk.outcomes[place] for place in places]
 
     def close(self) -> None:
         """Take leave of the server; sending again connects anew."""
-        if self._conversation:
-            self._conversation.leave()
-        self._conversation = None
+        if self._pool is not None:
+            self._pool.close()
         self._fetcher.close()
 
-    def _outcome(self, message: RenderedMessage, state: _Wave) -> Outcome:
-        """Say what became of one message, and remember what it teaches for the next."""
-        if state.broken:
-            return self._not_sent(OutcomeKind.ROUTE, f"Not tried: {state.broken}")
-        begun = time.monotonic()
-        if begun + state.slowest >= state.deadline:
-            return self._not_sent(OutcomeKind.NOT_STARTED, "The wave ran out of time.")
-        started_at = now()
+    def letter(self, message: RenderedMessage, *, deadline: float) -> Letter:
+        """Write a message with its files; raise NotFetched or ValueError."""
+        files = (
+            self._fetcher.fetch(message.attachments, deadline=deadline)
+            if message.attachments
+            else ()
+        )
+        return compose(message, default_from=self.default_from, files=files)
+
+    def _carry(self, desk: _Desk, places: Iterable[int]) -> None:
+        desk.add(places)
+        if self._pool is not None:
+            Round(desk, self._pool, deadline=desk.deadline).run()
+        elif desk.has_mail():
+            desk.unreachable(ValueError(UNCONFIGURED))
+
+
+class _Desk:
+    """The mails of one wave: those that wait, and what became of the others."""
+
+    def __init__(
+        self,
+        channel: EmailChannel,
+        wave: Sequence[RenderedMessage],
+        *,
+        deadline: float,
+    ) -> None:
+        self.deadline = deadline
+        self.outcomes: dict[int, Outcome] = {}
+        self._channel = channel
+        self._wave = wave
+        self._places: deque[int] = deque()
+        # Written already: certainly not sent over the connection they were given to.
+        self._returned: deque[Mail] = deque()
+        # Why nothing more of this wave is tried.
+        self._broken = ""
+        # Mails lost with their connections, with no answered one between.
+        self._losses = 0
+        # Seconds the slowest mail took: none is begun with less than that left.
+        self._slowest = 0.0
+        self._refused_senders: dict[str, str] = {}
+
+    def add(self, places: Iterable[int]) -> None:
+        """Put messages of the wave in line."""
+        self._places.extend(places)
+
+    def took(self, seconds: float) -> None:
+        """Learn how long a mail took."""
+        self._slowest = max(self._slowest, seconds)
+
+    def count(self) -> int:
+        """Return how many messages wait."""
+        return len(self._places) + len(self._returned)
+
+    def has_mail(self) -> bool:
+        """Say whether a mail waits that can be sent."""
+        mail = self._take(spare=self._slowest)
+        if mail is not None:
+            self._returned.appendleft(mail)
+        return mail is not None
+
+    def next(self, conversation: Conversation, *, is_ahead: bool) -> Mail | None:
+        """Return the next mail that the server can take."""
+        # One that goes ahead waits for another, which may take as long.
+        spare = self._slowest * 2 if is_ahead else self._slowest
+        while mail := self._take(spare=spare):
+            if why := _beyond_the_server(mail.letter, conversation):
+                self._refuse(mail.place, *why, mail.started_at)
+            else:
+                return mail
+        return None
+
+    def is_too_late(self) -> bool:
+        """Say whether a mail could not end in time any more."""
+        return time.monotonic() + self._slowest >= self.deadline
+
+    def again(self, mail: Mail) -> None:
+        """Take back a mail that was certainly not sent."""
+        self._returned.append(mail)
+
+    def done(self, mail: Mail, answer: Answer, *, is_fresh: bool) -> None:
+        """Take the answer to a mail: what became of it, and what that teaches."""
+        if answer.gone and answer.stage is Stage.MAIL and not is_fresh:
+            # The server had only enough of this connection (idle, or its count).
+            return self.again(mail)
+        self.took(time.monotonic() - mail.foremost_at)
+        kind, reason = classify(answer)
+        self._learn(answer, kind, mail.letter.sender)
+        self.outcomes[mail.place] = Outcome(
+            kind=kind,
+            provider=self._channel.provider,
+            provider_id=queue_id(answer.text) if kind is OutcomeKind.SENT else "",
+            answer=answer.shown,
+            reason=reason,
+            started_at=mail.started_at,
+            ended_at=now(),
+        )
+        return None
+
+    def unreachable(self, error: Exception) -> None:
+        """End what waits: there is no way to the server."""
+        self._broken = described(error)
+        if self._returned:
+            mail = self._returned.popleft()
+            self._not_sent(mail.place, OutcomeKind.ROUTE, self._broken, mail.started_at)
+        self.has_mail()
+
+    def _take(self, *, spare: float) -> Mail | None:
+        """Return the next mail that is worth a try, if it can end in time."""
+        while self._returned or self._places:
+            if self._broken:
+                self._end_waiting(OutcomeKind.ROUTE, f"Not tried: {self._broken}")
+                return None
+            if self.is_too_late():
+                self._end_waiting(OutcomeKind.NOT_STARTED, "The wave ran out of time.")
+                return None
+            if time.monotonic() + spare >= self.deadline:
+                return None
+            if self._returned:
+                mail: Mail | None = self._returned.popleft()
+            else:
+                mail = self._written(self._places.popleft())
+            if mail is None:
+                continue
+            if refusal := self._refused_senders.get(mail.letter.sender):
+                why = f"Not tried: {refusal}"
+                self._not_sent(mail.place, OutcomeKind.ROUTE, why)
+                continue
+            return mail
+        return None
+
+    def _written(self, place: int) -> Mail | None:
+        """Write the mail of a place; None, and an outcome, if it cannot be."""
+        message, started_at = self._wave[place], now()
         try:
-            files = self._fetcher.fetch(message.attachments, deadline=state.deadline)
-            letter = compose(message, default_from=self.default_from, files=files)
+            letter = self._channel.letter(message, deadline=self.deadline)
         except NotFetched as error:
-            return self._without_files(error, started_at)
+            kind = OutcomeKind.TRANSIENT if error.is_passing else OutcomeKind.PERMANENT
+            self._refuse(place, "attachment", f"Not sent: {error}", started_at, kind)
         except AddressError as error:
-            return self._refused("invalid_address", str(error), started_at)
+            self._refuse(place, "invalid_address", str(error), started_at)
         except Exception as error:
             # Whatever the reason, this mail cannot be written and its neighbours can.
             if not isinstance(error, ValueError):
                 logger.exception("delivery %s: mail not written", message.delivery_id)
-            return self._refused("rejected", f"Not sent: {error}", started_at)
-        outcome = self._hand_over(letter, state, started_at)
-        state.slowest = max(state.slowest, time.monotonic() - begun)
-        return outcome
-
-    def _hand_over(self, letter: Letter, state: _Wave, started_at: datetime) -> Outcome:
-        if refusal := state.refused_senders.get(letter.sender):
-            return self._not_sent(OutcomeKind.ROUTE, f"Not tried: {refusal}")
-        try:
-            conversation = self._conversation or self._connect(state)
-            if not_sent := self._beyond_the_server(letter, conversation, started_at):
-                return not_sent
-            used = conversation.carried > 0
-            answer = conversation.hand_over(letter)
-            if used and answer.gone and answer.stage is Stage.MAIL:
-                # The server had only enough of this connection (idle, or its count).
-                answer = self._connect(state).hand_over(letter)
-        except (OSError, ValueError) as error:
-            state.broken = described(error)
-            return self._not_sent(OutcomeKind.ROUTE, state.broken, started_at)
-        self._learn(answer, letter, state)
-        kind, reason = classify(answer)
-        return Outcome(
-            kind=kind,
-            provider=self._provider,
-            provider_id=queue_id(answer.text) if kind is OutcomeKind.SENT else "",
-            answer=_for_an_operator(answer),
-            reason=reason,
-            started_at=started_at,
-            ended_at=now(),
-        )
-
-    def _connect(self, state: _Wave) -> Conversation:
-        self._conversation = None
-        if self._server is None:
-            raise ValueError(UNCONFIGURED)
-        conversation = Conversation(
-            self._server, tls=self._tls, our_name=self._our_name
-        )
-        conversation.open(deadline=state.deadline)
-        self._conversation = conversation
-        return conversation
-
-    def _beyond_the_server(
-        self, letter: Letter, conversation: Conversation, started_at: datetime
-    ) -> Outcome | None:
-        """Refuse what the server has told us it cannot take."""
-        if letter.utf8 and not conversation.has_extn("smtputf8"):
-            return self._refused(
-                "invalid_address",
-                "Not sent: the mail server takes no addresses outside ASCII "
-                "(it has no SMTPUTF8).",
-                started_at,
-            )
-        limit = conversation.esmtp_features.get("size", "")
-        if limit.isdecimal() and 0 < int(limit) < len(letter.content):
-            return self._refused(
-                "rejected",
-                f"Not sent: its {len(letter.content)} bytes are more than the "
-                f"{limit} that the mail server takes.",
-                started_at,
-            )
+            self._refuse(place, "rejected", f"Not sent: {error}", started_at)
+        else:
+            return Mail(place, message.delivery_id, letter, started_at)
         return None
 
-    def _learn(self, answer: Answer, letter: Letter, state: _Wave) -> None:
-        if self._conversation and not self._conversation.sock:
-            self._conversation = None
-        said = _for_an_operator(answer)
+    def _learn(self, answer: Answer, kind: OutcomeKind, sender: str) -> None:
         if answer.stage is Stage.MAIL and not answer.gone:
-            state.refused_senders[letter.sender] = said
+            self._refused_senders[sender] = answer.shown
         elif answer.gone and (answer.code is None or answer.stage is Stage.DOT):
             # One mail may have broken the connection; two in a row are the server.
-            state.losses += 1
-            if state.losses >= _LOSSES_THAT_BREAK_A_ROUTE or answer.stage is Stage.MAIL:
-                state.broken = said
-        elif classify(answer)[0] is OutcomeKind.ROUTE:
-            state.broken = said
+            self._losses += 1
+            if self._losses >= _LOSSES_THAT_BREAK_A_ROUTE or answer.stage is Stage.MAIL:
+                self._broken = answer.shown
+        elif kind is OutcomeKind.ROUTE:
+            self._broken = answer.shown
         else:
-            state.losses = 0
+            self._losses = 0
 
-    def _refused(self, reason: str, why: str, started_at: datetime) -> Outcome:
-        """Refuse a message that no try can send."""
-        return Outcome(
-            OutcomeKind.PERMANENT,
-            provider=self._provider,
-            answer=why[:500],
-            reason=reason,
-            started_at=started_at,
-            ended_at=now(),
-        )
-
-    def _without_files(self, error: NotFetched, started_at: datetime) -> Outcome:
-        """Say that an attachment is missing, for now or for good."""
-        kind = OutcomeKind.TRANSIENT if error.is_passing else OutcomeKind.PERMANENT
-        return Outcome(
-            kind,
-            provider=self._provider,
-            answer=f"Not sent: {error}"[:500],
-            reason="attachment",
-            started_at=started_at,
-            ended_at=now(),
-        )
+    def _end_waiting(self, kind: OutcomeKind, why: str) -> None:
+        """End all that wait, certainly not sent."""
+        for place in [*(mail.place for mail in self._returned), *self._places]:
+            self._not_sent(place, kind, why)
+        self._returned.clear()
+        self._places.clear()
 
     def _not_sent(
-        self, kind: OutcomeKind, why: str, started_at: datetime | None = None
-    ) -> Outcome:
-        return Outcome(
+        self,
+        place: int,
+        kind: OutcomeKind,
+        why: str,
+        started_at: datetime | None = None,
+    ) -> None:
+        self.outcomes[place] = Outcome(
             kind,
-            provider=self._provider,
+            provider=self._channel.provider,
             answer=why[:500],
             reason="route_down" if kind is OutcomeKind.ROUTE else "",
             started_at=started_at,
             ended_at=now() if started_at else None,
         )
 
-
-def classify(answer: Answer) -> tuple[OutcomeKind, str]:
-    """Say what an answer means for its message: the kind and the reason."""
-    stage, code = answer.stage, answer.code
-    if code is None:
-        if stage is Stage.DOT:
-            return OutcomeKind.UNKNOWN, "unknown_outcome"
-        if stage is Stage.CONTENT:
-            # Certainly not sent. It counts: a mail that breaks every connection would
-            # else stand before all others for ever.
-            return OutcomeKind.TRANSIENT, "soft_bounce"
-        return OutcomeKind.ROUTE, "route_down"
-    if stage is Stage.DOT and code // 100 == 2:
-        return OutcomeKind.SENT, ""
-    if stage is Stage.MAIL or (stage is not Stage.DOT and code in _ABOUT_THE_DIALOGUE):
-        return OutcomeKind.ROUTE, "route_down"
-    if code // 100 == 4:
-        return OutcomeKind.TRANSIENT, "soft_bounce"
-    if code // 100 == 5:
-        hard = stage is Stage.RCPT
-        return OutcomeKind.PERMANENT, "hard_bounce" if hard else "rejected"
-    # A server that says 3xx after the content, or 2xx before it, is out of step.
-    if stage is Stage.DOT:
-        return OutcomeKind.UNKNOWN, "unknown_outcome"
-    return OutcomeKind.ROUTE, "route_down"
+    def _refuse(
+        self,
+        place: int,
+        reason: str,
+        why: str,
+        started_at: datetime,
+        kind: OutcomeKind = OutcomeKind.PERMANENT,
+    ) -> None:
+        """End a message that this try cannot send, without asking the server."""
+        self.outcomes[place] = Outcome(
+            kind,
+            provider=self._channel.provider,
+            answer=why[:500],
+            reason=reason,
+            started_at=started_at,
+            ended_at=now(),
+        )
 
 
-def queue_id(text: str) -> str:
-    """Return the id under which the server has queued a mail, if it names one."""
-    found = _QUEUE_ID.search(text)
-    return next(filter(None, found.groups()), "")[:200] if found else ""
-
-
-def _for_an_operator(answer: Answer) -> str:
-    if answer.code is None:
-        return f"At {answer.stage.value}: {answer.text}"[:500]
-    return f"{answer.code} {answer.text}".strip()[:500]
+def _beyond_the_server(
+    letter: Letter, conversation: Conversation
+) -> tuple[str, str] | None:
+    """Return reason and words if the server has told us it cannot take a mail."""
+    if letter.utf8 and not conversation.has_extn("smtputf8"):
+        return (
+            "invalid_address",
+            "Not sent: the mail server takes no addresses outside ASCII "
+            "(it has no SMTPUTF8).",
+        )
+    limit = conversation.esmtp_features.get("size", "")
+    if limit.isdecimal() and 0 < int(limit) < len(letter.content):
+        return (
+            "rejected",
+            f"Not sent: its {len(letter.content)} bytes are more than the "
+            f"{limit} that the mail server takes.",
+        )
+    return None

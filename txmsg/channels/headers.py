@@ -113,6 +113,8 @@ def _base64_words(text: bytes) -> Sequence[str]:
 def _quoted_words(text: bytes) -> Sequence[str]:
     words: list[str] = []
     start, room = 0, _FIRST_WORD
+    if len(whole := "".join([_Q[octet] for octet in text])) <= room:
+        return [f"=?utf-8?q?{whole}?="]
     while start < len(text):
         end = start
         while end < len(text) and room >= len(_Q[text[end]]):

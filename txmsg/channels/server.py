@@ -33,8 +33,11 @@ SCHEMES = {
 _FORM = (
     "EMAIL_URL must be smtp://HOST:PORT (plain), smtp+tls://USER:PASSWORD@HOST:PORT "
     "(STARTTLS required) or smtp+ssl://USER:PASSWORD@HOST:PORT (TLS from the start), "
-    "user and password percent-encoded, with ?ca=FILE for a CA of your own"
+    "user and password percent-encoded, with ?ca=FILE for a CA of your own and "
+    "?connections=NUMBER for how many a worker keeps"
 )
+_OPTIONS = {"ca", "connections"}
+_MOST_CONNECTIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Server:
     user: str = ""
     password: str = field(default="", repr=False)
     ca_file: str = ""
+    connections: int = 0
+    """How many a worker may keep; 0 leaves that to the settings."""
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -60,8 +65,19 @@ class Server:
         except ValueError:
             host, port = "", 0
         query = parse_qs(parts.query, keep_blank_values=True)
-        if not host or parts.path.strip("/") or parts.fragment or query.keys() - {"ca"}:
+        if (
+            not host
+            or parts.path.strip("/")
+            or parts.fragment
+            or query.keys() - _OPTIONS
+        ):
             raise ValueError(f"{_FORM}; this one has another shape.")
+        connections = query.get("connections", ["1"])[-1]
+        if (
+            not connections.isdecimal()
+            or not 1 <= int(connections) <= _MOST_CONNECTIONS
+        ):
+            raise ValueError(f"EMAIL_URL: connections is 1 to {_MOST_CONNECTIONS}.")
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         if not (user + password).isascii():
             raise ValueError("EMAIL_URL: user and password must be ASCII.")
@@ -72,6 +88,7 @@ class Server:
             user=user,
             password=password,
             ca_file=query.get("ca", [""])[-1],
+            connections=int(connections) if "connections" in query else 0,
         )
 
     def tls_context(self) -> ssl.SSLContext | None:

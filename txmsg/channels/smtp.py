@@ -7,7 +7,6 @@ mails: carrying takes them through the connection it has opened.
 from __future__ import annotations
 
 import contextlib
-import re
 import smtplib
 import socket
 import ssl
@@ -15,18 +14,13 @@ import time
 from typing import Any
 
 from txmsg.channels.answers import words
+from txmsg.channels.replies import Replies, lost
 from txmsg.channels.server import Security, Server, dial
+from txmsg.channels.wire import Wire
 
 OPENING_SECONDS = 10.0
 """For name look-up, connection, TLS from the start and the banner together."""
 COMMAND_SECONDS = 30.0
-IDLE_SECONDS = 5.0
-"""A connection quiet for longer is asked whether it is still there."""
-NOOP_SECONDS = 5.0
-MAX_REPLY_LINE = 2048
-MAX_REPLY_LINES = 128
-
-_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 
 
 class Conversation(smtplib.SMTP):
@@ -46,7 +40,7 @@ class Conversation(smtplib.SMTP):
         self.carried = 0
         """Mails this connection has brought to an answer."""
         self._tls = tls
-        self._heard = bytearray()
+        self.replies = Replies()
         self.last_heard_at = 0.0
 
     def open(self, *, deadline: float) -> None:
@@ -71,14 +65,17 @@ class Conversation(smtplib.SMTP):
             self.close()
             raise
 
-    def is_alive(self, *, deadline: float) -> bool:
-        """Say whether the connection can be used further; one long quiet is asked."""
+    def is_alive(self, *, must_answer: bool, deadline: float) -> bool:
+        """Say whether the connection can be used further; close it if not.
+
+        With `must_answer` the server is asked.
+        """
         self.deadline = deadline
         try:
             if self._has_spoken():
                 # Between mails a server speaks unasked only to say that it leaves.
                 self.close()
-            elif time.monotonic() - self.last_heard_at > IDLE_SECONDS:
+            elif must_answer:
                 self._expect(250, self.noop())
         except OSError:
             self.close()
@@ -107,20 +104,32 @@ class Conversation(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """Read one reply; raise OSError unless it is whole, well-formed and in time."""
         until = self._until()
-        texts: list[bytes] = []
-        while len(texts) < MAX_REPLY_LINES:
-            line = self._read_line(until)
-            code, is_last, text = read_line(line)
-            texts.append(text)
-            if is_last:
-                self.last_heard_at = time.monotonic()
-                return code, b"\n".join(texts)
-        raise lost("the server's answer has no end")
+        while (reply := self.replies.take()) is None:
+            try:
+                data = self._timed_socket(until).recv(4096)
+            except TimeoutError as error:
+                raise lost("the server did not answer in time") from error
+            except smtplib.SMTPServerDisconnected:
+                raise
+            except OSError as error:
+                raise lost(f"the connection was lost ({error})") from error
+            if not data:
+                raise lost("the server closed the connection")
+            self.replies.feed(data)
+        self.last_heard_at = time.monotonic()
+        return reply
+
+    @property
+    def opened(self) -> socket.socket:
+        """The connection's socket; raise OSError when there is none."""
+        if self.sock is None:
+            raise lost("the connection is closed")
+        return self.sock
 
     def close(self) -> None:
         """Close the connection without a word."""
         super().close()
-        self._heard.clear()
+        self.replies.clear()
 
     def _start_tls(self) -> None:
         if not self.has_extn("starttls"):
@@ -129,7 +138,7 @@ class Conversation(smtplib.SMTP):
                 "nothing was sent in the clear"
             )
         self._expect(220, self.docmd("STARTTLS"))
-        if self._heard:
+        if self.replies:
             raise lost("the server spoke on between STARTTLS and TLS")
         self._secure()
         self._expect(250, self.ehlo())
@@ -156,57 +165,14 @@ class Conversation(smtplib.SMTP):
         self.sock.settimeout(left)
         return self.sock
 
-    def _read_line(self, until: float) -> bytes:
-        while (end := self._heard.find(b"\n")) < 0:
-            if len(self._heard) > MAX_REPLY_LINE:
-                raise lost("the server's answer has no end")
-            try:
-                data = self._timed_socket(until).recv(4096)
-            except TimeoutError as error:
-                raise lost("the server did not answer in time") from error
-            except smtplib.SMTPServerDisconnected:
-                raise
-            except OSError as error:
-                raise lost(f"the connection was lost ({error})") from error
-            if not data:
-                raise lost("the server closed the connection")
-            self._heard += data
-        line = bytes(self._heard[:end]).removesuffix(b"\r")
-        del self._heard[: end + 1]
-        return line
-
     def _has_spoken(self) -> bool:
-        """Take in what the server said unasked; raise OSError when it has gone."""
-        if self._heard or self.sock is None:
-            return bool(self._heard)
-        self.sock.settimeout(0)
-        try:
-            data = self.sock.recv(4096)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return False
-        except OSError as error:
-            raise lost(f"the connection was lost ({error})") from error
-        if not data:
+        """Say whether the server said something unasked; raise OSError if it went."""
+        if self.sock is None:
+            raise lost("the connection is closed")
+        data = Wire(self.sock).receive()
+        if data == b"":
             raise lost("the server closed the connection")
-        self._heard += data
-        return True
-
-
-def lost(why: str) -> smtplib.SMTPServerDisconnected:
-    """Make the error that gives a connection up; whoever began the step closes it."""
-    return smtplib.SMTPServerDisconnected(why)
-
-
-def read_line(line: bytes) -> tuple[int, bool, bytes]:
-    """Return the code of a line of a reply, whether it is the last, and its text.
-
-    Raise OSError for what is not SMTP.
-    """
-    found = _REPLY_LINE.fullmatch(line)
-    if not found:
-        raise lost(f"the server's answer is not SMTP: {words(line)!r}")
-    code, mark, text = found.groups()
-    return int(code), mark != b"-", (text or b"").strip()
+        return bool(data or self.replies)
 
 
 def described(error: Exception) -> str:

@@ -3,31 +3,62 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
-from txmsg.crashdrill import matrix
+from txmsg.crashdrill import faults, loads, matrix
 from txmsg.crashdrill.installation import Installation
 from txmsg.crashdrill.oracle import Oracle
 from txmsg.crashdrill.report import Run
+from txmsg.crashdrill.scene import Scene
 
-FULL, SHORT = 20, 1
+EACH_FULL, EACH_SHORT = 20, 1
 
 
-def runs(*, seed: int, full: bool) -> Iterator[Run]:
-    """Make an installation and yield each run as it ends."""
-    chance = random.Random(seed)  # noqa: S311
-    each = FULL if full else SHORT
+def _kill_matrix(scene: Scene) -> Run:
+    return matrix.kill(
+        scene.installation,
+        scene.oracle,
+        each=scene.size(EACH_SHORT, EACH_FULL),
+        wanted=matrix.cells(matrix.POINTS, "kill"),
+    )
+
+
+def _stop_matrix(scene: Scene) -> Run:
+    return matrix.stop(
+        scene.installation,
+        scene.oracle,
+        each=scene.size(EACH_SHORT, EACH_FULL),
+        wanted=matrix.cells(matrix.STOP_POINTS, "stop"),
+    )
+
+
+RUNS: dict[str, Callable[[Scene], Run]] = {
+    "kill-matrix": _kill_matrix,
+    "stop-matrix": _stop_matrix,
+    "decisions": loads.decisions,
+    "kills": faults.kills,
+    "stops": faults.stops,
+    "flushes": faults.flushes,
+    "valkey": faults.valkey_deaths,
+    "half-open": faults.valkey_half_open,
+    "postgres": faults.postgres_deaths,
+    "commits": faults.lost_commits,
+    "restarts": faults.rolling_restarts,
+    "expiry": loads.expiry,
+    "poison": loads.poison,
+    "publish": loads.publishing_meanwhile,
+    "cancel": loads.cancels,
+    "flood": loads.flood,
+    "drainers": loads.drainers,
+}
+
+
+def runs(*, seed: int, full: bool, only: Collection[str] = ()) -> Iterator[Run]:
+    """Make an installation and yield each run as it ends; all of them, or `only`."""
     with Installation(seed=seed) as installation:
         oracle = Oracle(installation)
-        yield matrix.kill(
-            installation,
-            oracle,
-            each=each,
-            wanted=matrix.cells(matrix.POINTS, "kill"),
-        )
-        yield matrix.stop(
-            installation,
-            oracle,
-            each=each,
-            wanted=matrix.cells(matrix.STOP_POINTS, "stop"),
-        )
+        for name, run in RUNS.items():
+            if not only or name in only:
+                # Each run has its own, so that it is the same when it runs alone.
+                chance = random.Random(f"{seed} {name}")  # noqa: S311
+                yield run(Scene(installation, oracle, chance, full))

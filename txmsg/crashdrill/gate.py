@@ -114,9 +114,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 def _control(doors: dict[str, Door]) -> Callable[..., Any]:
-    async def obey(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def obey(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             for name, told in json.loads(line).items():
                 doors[name].tell(told)

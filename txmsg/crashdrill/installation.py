@@ -88,9 +88,7 @@ class Installation:
         self.home = Home(settings.TXMSG_HOME)
         self.folder = self.home.path.parent
         self.failpoints = Path(settings.TXMSG_FAILPOINTS)
-        self.ports: dict[str, int] = json.loads(
-            (self.folder / _PORTS_FILE).read_text()
-        )
+        self.ports: dict[str, int] = json.loads((self.folder / _PORTS_FILE).read_text())
         self.client = Client(self.ports["web"], "")
         self.postgres: Server = Postgres(self.home)
         self.valkey: Server = Valkey(self.home)
@@ -213,7 +211,7 @@ class Installation:
     def keep(self, name: str, *, run: str = "command", **told: Any) -> None:
         """Start a process and start it again whenever it has ended."""
         start = functools.partial(
-            self.nursery.start, name, run, self._log_path(name), **told
+            self.nursery.start, name, run, self.log_path(name), **told
         )
         with self._lock:
             self._wanted[name] = start
@@ -234,9 +232,7 @@ class Installation:
 
     def keep_sweeper(self) -> None:
         """Keep the sweeper alive."""
-        self.keep(
-            "txmsg-sweeper", command="sweeper", options={"name": "txmsg-sweeper"}
-        )
+        self.keep("txmsg-sweeper", command="sweeper", options={"name": "txmsg-sweeper"})
 
     def kill(self, name: str, which: signal.Signals = signal.SIGKILL) -> bool:
         """Signal a process that is kept; return whether it was there."""
@@ -328,7 +324,7 @@ class Installation:
     def log(self, name: str) -> str:
         """Return what a process has said."""
         try:
-            return self._log_path(name).read_text("utf-8", "replace")
+            return self.log_path(name).read_text("utf-8", "replace")
         except FileNotFoundError:
             return ""
 
@@ -336,6 +332,10 @@ class Installation:
         """Yield the processes' names with what they have said."""
         for path in sorted(self.home.log.glob("txmsg-*.log")):
             yield path.stem, path.read_text("utf-8", "replace")
+
+    def events(self) -> int:
+        """Return how many events exist."""
+        return int(self.query("SELECT count(*) FROM events_event")[0][0])
 
     def open_rows(self) -> int:
         """Return how many rows of work are not held, paused or scheduled."""
@@ -366,5 +366,6 @@ class Installation:
     def _answers(self) -> bool:
         return self.client.request("GET", "/healthz")[0] == 200
 
-    def _log_path(self, name: str) -> Path:
+    def log_path(self, name: str) -> Path:
+        """Return the file that a process writes to."""
         return self.home.log / f"{name}.log"

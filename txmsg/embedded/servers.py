@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from txmsg.embedded import processes
+from txmsg.embedded import ballast, processes
 from txmsg.embedded.home import DATABASE, POSTGRES_PORT, EmbeddedError, Home
 from txmsg.embedded.processes import RunAs
 
@@ -113,6 +113,8 @@ class Postgres(Server):
 
     def prepare(self, run_as: RunAs) -> None:
         """Make the cluster when it is missing; clear what a dead server left."""
+        if self.durable:
+            ballast.see_to(self.home.path)
         if not (self.folder / "PG_VERSION").exists():
             self._make_cluster(run_as)
         # The lock and the sweep say that nobody is alive here: a number that another

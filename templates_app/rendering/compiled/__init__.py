@@ -27,6 +27,7 @@ from templates_app.rendering.compiled.addresses import (
     Piece,
     Proof,
     are_harmless,
+    is_encodable,
     proof_of,
 )
 from templates_app.rendering.compiled.expressions import Expressions
@@ -34,7 +35,7 @@ from templates_app.rendering.compiled.running import NAMES
 from templates_app.rendering.compiled.source import Source, Unsupported
 from templates_app.rendering.compiled.statements import SILENT, Statements
 from templates_app.rendering.formatting import Formats
-from templates_app.rendering.nodes import SafeCycleNode, ValueNode, children
+from templates_app.rendering.nodes import SafeCycleNode, ValueNode, descendants
 from templates_app.rendering.runtime import MAX_STEPS
 
 logger = logging.getLogger(__name__)
@@ -53,14 +54,14 @@ class Compiled:
     function: _Function
     source: str
     is_proven: bool
-    has_surrogates: bool
 
     def render(
         self, variables: Mapping[str, Any], formats: Formats
     ) -> tuple[str, bool]:
-        """Return the text, and whether its addresses are known to be harmless.
+        """Return the text, and whether all in it is known to be harmless.
 
-        Raises anything for what python-liquid has to judge.
+        That is its addresses, and that any channel can carry its letters. Raises
+        anything for what python-liquid has to judge.
         """
         pieces, strict, lenient, safe = self.function(variables, formats)
         return "".join(pieces), (
@@ -79,7 +80,7 @@ def compiled(nodes: Sequence[Node], *, html: bool, name: str) -> Compiled | None
 
 def _compiled(nodes: Sequence[Node], *, html: bool) -> Compiled:
     source = Source()
-    every = list(_all(nodes))
+    every = [each for node in nodes for each in (node, *descendants(node))]
     proof = proof_of(_runs(nodes)) if html else Proof(holds=False)
     assigned = frozenset(
         str(node.name) for node in every if isinstance(node, AssignNode | CaptureNode)
@@ -98,12 +99,12 @@ def _compiled(nodes: Sequence[Node], *, html: bool) -> Compiled:
     text = "\n".join([*_beginning(expressions), *source.lines, _END])
     names = {**NAMES, **source.constants}
     exec(compile(text, "<template>", "exec"), names)  # noqa: S102  # all names are ours
-    return Compiled(
-        names["render"],
-        text,
-        proof.holds,
-        any(not _is_encodable(each) for each in source.constants.values()),
+    is_proven = proof.holds and all(
+        is_encodable(each)
+        for each in source.constants.values()
+        if isinstance(each, str)
     )
+    return Compiled(names["render"], text, is_proven)
 
 
 _END = "    return pieces, marked, others, safe"
@@ -124,22 +125,6 @@ def _beginning(expressions: Expressions) -> Iterator[str]:
         yield f"    {name} = variables.get({key}, MISSING)"
     for name in expressions.variables.values():
         yield f"    {name} = UNSET"
-
-
-def _is_encodable(value: Any) -> bool:
-    if not isinstance(value, str) or value.isascii():
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _all(nodes: Sequence[Node]) -> Iterator[Node]:
-    for node in nodes:
-        yield node
-        yield from _all(list(children(node)))
 
 
 def _goes_on(node: Node) -> bool:

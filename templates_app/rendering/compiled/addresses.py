@@ -79,9 +79,20 @@ def are_harmless(strict: Sequence[str], lenient: Sequence[str]) -> bool:
     for mark in _MARKS:
         if mark in text:
             return False
-    if "(" in text and _OPENING.search(text):
+    if ("(" in text and _OPENING.search(text)) or not is_encodable(text):
         return False
     return "=" not in text or not _NAME_END.search(text)
+
+
+def is_encodable(text: str) -> bool:
+    """Return whether a text holds no lone surrogate."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _places(run: Sequence[Piece]) -> dict[int, Place]:

@@ -64,7 +64,11 @@ class Loop:
     index: str
     length: str
     title: str
-    uses_index: bool = False
+    iterable: Expression
+
+    def names(self) -> set[str]:
+        """Return the names by which the library finds what the loop goes through."""
+        return set(_roots(self.iterable))
 
 
 class Expressions:
@@ -148,6 +152,7 @@ class Expressions:
         for depth in range(len(self.loops), 0, -1):
             loop = self.loops[depth - 1]
             if root == loop.identifier:
+                self.steps += sum(_steps(each.iterable) for each in self.loops)
                 return self._member(loop.item, keys)
             if root == "forloop":
                 return self._about_loop(depth, keys)
@@ -155,11 +160,19 @@ class Expressions:
             self.roots[root] = self.source.name("g")
         name = self.roots[root]
         variable = self.variables.get(root)
-        if variable:
+        if variable:  # its value may be another one here than there
             name = self._named(f"{name} if {variable} is UNSET else {variable}")
         return self._member(name, keys)
 
     def _member(self, start: str, keys: list[Any]) -> str:
+        if any(isinstance(key, Path) for key in keys):
+            return self._written_member(start, keys)
+        what = (start, *((type(key), key) for key in keys))
+        return self.source.known(what) or self.source.remember(
+            what, self._written_member(start, keys)
+        )
+
+    def _written_member(self, start: str, keys: list[Any]) -> str:
         name = self.source.name("t")
         line = self.source.line
         if not keys:
@@ -183,10 +196,11 @@ class Expressions:
         return self.value(key) if isinstance(key, Path) else self.source.constant(key)
 
     def _about_loop(self, depth: int, keys: list[Any]) -> str:
-        while len(keys) > 1 and keys[0] == "parentloop" and depth > 1:
+        while keys[:1] == ["parentloop"]:
             depth, keys = depth - 1, keys[1:]
+            if not depth:
+                return "UNDEFINED"
         loop = self.loops[depth - 1]
-        loop.uses_index = True
         index, length = loop.index, loop.length
         facts = {
             "index": f"{index} + 1",
@@ -304,3 +318,16 @@ class Expressions:
             raise Unsupported("it is nested too deep")
         yield
         self._nesting -= 1
+
+
+def _roots(expression: Expression) -> Iterator[str]:
+    """Yield the names with which the paths of an expression begin."""
+    if isinstance(expression, Path):
+        yield str(expression.path[0])
+    for child in expression.children():
+        yield from _roots(child)
+
+
+def _steps(iterable: Expression) -> int:
+    """Return what it costs the library to name an item that has not what is asked."""
+    return 2 * sum(1 for _ in _roots(iterable))

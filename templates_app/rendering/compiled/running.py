@@ -7,7 +7,7 @@ then, and it alone says what is wrong.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import islice
@@ -52,12 +52,14 @@ _ALIKE = frozenset({str, int, Decimal})
 _NUMBERS = frozenset({int, Decimal})
 
 
-def member(value: Any, keys: Iterable[Any]) -> Any:
+def member(value: Any, keys: Sequence[Any]) -> Any:
     """Return what lies at a path, or the undefined value."""
     try:
         for key in keys:
             value = item_of(value, key)
     except (KeyError, IndexError, TypeError):
+        if any(key is UNDEFINED for key in keys):  # its name cannot be told
+            raise Odd from None
         return UNDEFINED
     return Decimal(repr(value)) if value.__class__ is float else value
 

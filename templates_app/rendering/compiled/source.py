@@ -24,6 +24,7 @@ class Source:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.constants: dict[str, Any] = {}
+        self._known: list[dict[Any, str]] = [{}]
         self._depth = 1
         self._count = 0
         self._by_text: dict[tuple[type, str], str] = {}
@@ -49,6 +50,15 @@ class Source:
             self.constants[self._by_text[key]] = value
         return self._by_text[key]
 
+    def known(self, what: Any) -> str | None:
+        """Return the name of what was computed on every way to here, if it was."""
+        return next((names[what] for names in self._known if what in names), None)
+
+    def remember(self, what: Any, name: str) -> str:
+        """Keep the name of what is computed here, and return it."""
+        self._known[-1][what] = name
+        return name
+
     @contextmanager
     def block(self, header: str) -> Iterator[None]:
         """Write a header and, deeper, what is written meanwhile; raise Unsupported."""
@@ -56,6 +66,7 @@ class Source:
             raise Unsupported("it is nested too deep")
         self.line(header)
         self._depth += 1
+        self._known.append({})
         before = len(self.lines)
         try:
             yield
@@ -63,3 +74,4 @@ class Source:
                 self.line("pass")
         finally:
             self._depth -= 1
+            self._known.pop()

@@ -33,6 +33,7 @@ from templates_app.rendering.nodes import (
     PlacedUnless,
     SafeCycleNode,
     ValueNode,
+    descendants,
 )
 
 _MAX_PIECES = 40
@@ -153,7 +154,11 @@ class Statements:
         name = self.expressions.value(node.expression)
         if not self.html:
             function = "plain_text"
-        text = self.source.name("x")
+        known = self.source.known((function, name))
+        if known:
+            self._piece(known, node)
+            return
+        text = self.source.remember((function, name), self.source.name("x"))
         line = self.source.line
         quick = f"escaped({name})" if self.html else name
         if name in self.expressions.texts:
@@ -246,7 +251,7 @@ class Statements:
         line(f"{length} = len({values})")
         identifier = str(node.expression.identifier)
         title = f"{identifier}-{node.expression.iterable}"
-        loop = Loop(identifier, item, index, length, title)
+        loop = Loop(identifier, item, index, length, title, node.expression.iterable)
         with self.source.block(f"if {length}:"):
             line(f"rounds += {length}")
             cost_at = len(self.source.lines)
@@ -260,16 +265,21 @@ class Statements:
             depth = " " * (len(self.source.lines[cost_at]))
             self.source.lines[cost_at] = f"{depth}st += {length} * {cost}"
         if node.default:
+            if any(isinstance(each, CountedFor) for each in descendants(node.default)):
+                raise Unsupported("a loop stands in another one's else")
             self._block("else:", node.default)
 
     def _rounds(self, node: CountedFor, loop: Loop, values: str) -> None:
-        if len(self.expressions.loops) >= _MAX_LOOPS:
+        loops = self.expressions.loops
+        if len(loops) >= _MAX_LOOPS:
             raise Unsupported("its loops are nested too deep")
-        self.expressions.loops.append(loop)
+        if any(loop.identifier in each.names() for each in (*loops, loop)):
+            raise Unsupported("a loop hides what another one goes through")
+        loops.append(loop)
         with self.source.block(f"for {loop.item} in {values}:"):
             self.source.line(f"{loop.index} += 1")
             self.nodes(node.block.nodes, silent=node.block.blank)
-        self.expressions.loops.pop()
+        loops.pop()
 
     def _loop_values(self, node: CountedFor) -> str:
         expression = node.expression

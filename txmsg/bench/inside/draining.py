@@ -18,10 +18,12 @@ from django.db import connection, transaction
 from txmsg import worker
 from txmsg.bench import machine
 from txmsg.bench.inside import filling
-from txmsg.embedded.processes import end, open_log, spawn
+from txmsg.embedded.processes import end, open_log, spawn, tail
 
 _READY_SECONDS = 30.0
 _POLL_SECONDS = 0.02
+_COUNT_SECONDS = 5.0
+_STALL_SECONDS = 45.0
 
 
 def drain(
@@ -37,7 +39,7 @@ def drain(
         pids = [process.pid for process in processes]
         time.sleep(settle)
         with machine.Watch(pids[0]) as watch:
-            began_at = _now()
+            began_at = _ask("SELECT clock_timestamp()")
             with transaction.atomic():
                 filling.fill(rows)
             used = _used(pids, postgres_pid)
@@ -65,7 +67,7 @@ def running_workers(
     number: int, lanes: str = "normal,bulk"
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Have worker processes run as `up` starts them; yields once they serve."""
-    log = open_log(Path(settings.TXMSG_HOME) / "log" / "workers.log")
+    log = open_log(_worker_log())
     processes = []
     try:
         for place in range(number):
@@ -85,16 +87,21 @@ def running_workers(
             end(process, ask=signal.SIGTERM, grace=12)
 
 
-def wait_until_empty(*, longest: float = 1800.0) -> None:
-    """Wait until no row of work is left."""
-    deadline = time.monotonic() + longest
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT EXISTS (SELECT FROM events_work)")
-            if not cursor.fetchone()[0]:
-                return
-        if time.monotonic() > deadline:
-            message = f"work was left after {longest:.0f} s"
+def wait_until_empty() -> None:
+    """Wait until no row of work is left; raise TimeoutError when none leaves for long.
+
+    Looks for any row often, which costs nothing, and counts them seldom.
+    """
+    left, moved_at, counted_at = -1, time.monotonic(), 0.0
+    while _ask("SELECT EXISTS (SELECT FROM events_work)"):
+        now = time.monotonic()
+        if now - counted_at > _COUNT_SECONDS:
+            counted_at, before = now, left
+            left = _ask("SELECT count(*) FROM events_work")
+            moved_at = moved_at if left == before else now
+        if now - moved_at > _STALL_SECONDS:
+            said = tail(_worker_log())
+            message = f"{left} rows of work are left and none moves; workers: {said}"
             raise TimeoutError(message)
         time.sleep(_POLL_SECONDS)
 
@@ -109,9 +116,13 @@ def _wait_until_served(number: int) -> None:
         time.sleep(0.05)
 
 
-def _now() -> Any:
+def _worker_log() -> Path:
+    return Path(settings.TXMSG_HOME) / "log" / "workers.log"
+
+
+def _ask(statement: str) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
+        cursor.execute(statement)
         return cursor.fetchone()[0]
 
 

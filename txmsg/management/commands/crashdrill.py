@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import subprocess
@@ -20,7 +21,9 @@ from txmsg.crashdrill.installation import environment
 class Command(BaseCommand):
     """Run the drill in an installation of its own, which ends with it."""
 
-    help = "Kill, freeze and cut an installation of its own; exit 1 on a broken promise."
+    help = (
+        "Kill, freeze and cut an installation of its own; exit 1 on a broken promise."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,6 +37,14 @@ class Command(BaseCommand):
             "--json", action="store_true", help="end with one object for machines"
         )
         parser.add_argument("--seed", type=int, help="repeat the run of this seed")
+        parser.add_argument(
+            "--only",
+            type=lambda text: text.split(","),
+            default=[],
+            metavar="RUN,…",
+            help=f"only these runs: {', '.join(drill.RUNS)}",
+        )
+        parser.add_argument("--keep", help="a folder to use and to leave for a look")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run; exits 1 when an invariant was broken or a number deviates."""
@@ -46,9 +57,15 @@ class Command(BaseCommand):
 
     def _apart(self, seed: int, options: dict[str, Any]) -> int:
         """Run this command again with the settings of a throw-away installation."""
-        with tempfile.TemporaryDirectory(prefix="txmsg-drill-") as name:
+        with contextlib.ExitStack() as stack:
+            name = options["keep"] or stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="txmsg-drill-")
+            )
+            Path(name).mkdir(parents=True, exist_ok=True)
             arguments = [f"--seed={seed}"]
             arguments += [f"--{o}" for o in ("full", "json") if options[o]]
+            if options["only"]:
+                arguments.append(f"--only={','.join(options['only'])}")
             process = subprocess.Popen(
                 [sys.executable, sys.argv[0], "crashdrill", *arguments],
                 env=environment(Path(name)),
@@ -64,7 +81,7 @@ class Command(BaseCommand):
         self._say(f"seed {seed}")
         self._say(report.HEAD)
         done: list[report.Run] = []
-        for run in drill.runs(seed=seed, full=options["full"]):
+        for run in drill.runs(seed=seed, full=options["full"], only=options["only"]):
             done.append(run)
             self._say(run.line())
             for line in run.details():

@@ -1,0 +1,83 @@
+"""Patterns of dates prepared for one language: each field a table that Babel filled.
+
+What has no small table, such as an era, a week or a time zone's name, is left to Babel,
+which the tests hold this to.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any
+
+from babel import Locale
+from babel.dates import PATTERN_CHARS, DateTimeFormat, tokenize_pattern
+
+DateFormat = Callable[[Any], str]
+
+_DAY = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)  # a Monday
+_DAYS = [_DAY.replace(day=day) for day in range(1, 32)]
+_HOURS = [_DAY.replace(hour=hour) for hour in range(24)]
+_Samples = tuple[Callable[[Any], int], int, list[dt.datetime]]
+_month: _Samples = (
+    attrgetter("month"),
+    1,
+    [_DAY.replace(month=month) for month in range(1, 13)],
+)
+_weekday: _Samples = (lambda moment: moment.weekday(), 0, _DAYS[:7])
+_hour: _Samples = (attrgetter("hour"), 0, _HOURS)
+
+# How a field's value is read, its lowest value, and a moment for each value.
+_FIELDS: dict[str, _Samples] = {
+    **dict.fromkeys("ML", _month),
+    **dict.fromkeys("Eec", _weekday),
+    **dict.fromkeys("hHKka", _hour),
+    "d": (attrgetter("day"), 1, _DAYS),
+    "m": (attrgetter("minute"), 0, [_DAY.replace(minute=at) for at in range(60)]),
+    "s": (attrgetter("second"), 0, [_DAY.replace(second=at) for at in range(60)]),
+}
+
+
+def date_format(pattern: str, locale: Locale) -> DateFormat | None:
+    """Return what writes a moment in a CLDR pattern; None where Babel must do it."""
+    steps: list[tuple[DateFormat, str]] = []
+    first = ""
+    try:
+        for kind, token in tokenize_pattern(pattern):
+            if kind == "field":
+                steps.append((_field(*token, locale), ""))
+            elif steps:
+                field, words = steps[-1]
+                steps[-1] = field, words + str(token)
+            else:
+                first += str(token)
+    except (KeyError, ValueError, AttributeError):
+        return None
+
+    def formatted(moment: Any) -> str:
+        text = first
+        for field, words in steps:
+            text += field(moment) + words
+        return text
+
+    return formatted
+
+
+def _field(letter: str, count: int, locale: Locale) -> DateFormat:
+    """Return what writes one field; raise KeyError or ValueError without a table."""
+    limit: Iterable[int] | None = PATTERN_CHARS[letter]
+    if limit and count not in limit:
+        raise ValueError(letter)
+    if letter in "yu":
+        return _year(count)
+    read, lowest, samples = _FIELDS[letter]
+    name = letter * count
+    table = [DateTimeFormat(sample, locale)[name] for sample in samples]
+    return lambda moment: table[read(moment) - lowest]
+
+
+def _year(count: int) -> DateFormat:
+    if count == 2:
+        return lambda moment: f"{moment.year:02d}"[-2:]
+    return lambda moment: f"{moment.year:0{count}d}"

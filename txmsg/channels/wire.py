@@ -1,0 +1,62 @@
+"""A socket that never waits: what is to be written, and how much of it is out.
+
+It knows sockets and TLS; it must not know SMTP.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+_AT_ONCE = 65536
+_FULL = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+@dataclass(slots=True)
+class Wire:
+    """Both directions of a connection. All failures are OSError."""
+
+    sock: socket.socket
+    written: int = 0
+    """Octets handed to the system since the beginning."""
+    _left: memoryview = memoryview(b"")
+
+    def __post_init__(self) -> None:
+        """Take the socket over: it no longer waits."""
+        self.sock.settimeout(0)
+
+    @property
+    def end(self) -> int:
+        """Where, counted as `written` is, the next octet will stand."""
+        return self.written + len(self._left)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether something is still to be written."""
+        return bool(self._left)
+
+    def write(self, data: bytes) -> None:
+        """Put octets behind what is to be written; `flush` writes."""
+        self._left = memoryview(bytes(self._left) + data if self._left else data)
+
+    def flush(self) -> None:
+        """Write as much as there is room for."""
+        while self._left:
+            try:
+                count = self.sock.send(self._left[:_AT_ONCE])
+            except _FULL:
+                return
+            self.written += count
+            self._left = self._left[count:]
+
+    def receive(self) -> bytes | None:
+        """Return what has come: None for nothing yet, nothing for the end."""
+        try:
+            data = self.sock.recv(_AT_ONCE)
+        except _FULL:
+            return None
+        # What TLS has unpacked already wakes nobody who waits for the socket.
+        while data and isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            data += self.sock.recv(_AT_ONCE)
+        return data

@@ -1,0 +1,66 @@
+"""The front of the web process: the door's addresses take the short way.
+
+Sessions, logins, messages and static files cost several times what the door itself
+does, and mean nothing to it. What guards every answer stays: hosts, HTTPS and the
+headers of security. Both ways answer the same; the full one serves the door in tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.handlers.exception import convert_exception_to_response
+from django.core.handlers.wsgi import WSGIHandler
+from django.utils.module_loading import import_string
+
+from txmsg.requests import Request
+
+DOOR = frozenset(["/api/v1/events", "/api/v1/events/batch"])
+_SKIPPED = frozenset(
+    [
+        "whitenoise.middleware.WhiteNoiseMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+    ]
+)
+
+
+class Everything(WSGIHandler):
+    """Django's own way, through all of its middleware."""
+
+    request_class = Request
+
+
+class Door(WSGIHandler):
+    """The way of the door, through what guards every answer."""
+
+    request_class = Request
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Build the chain that each request goes through."""
+        self._view_middleware = []
+        self._template_response_middleware = []
+        self._exception_middleware = []
+        handler = convert_exception_to_response(self._get_response)
+        for name in reversed(settings.MIDDLEWARE):
+            if name not in _SKIPPED:
+                handler = convert_exception_to_response(import_string(name)(handler))
+        self._middleware_chain = handler
+
+
+class Front:
+    """A WSGI application that sends each request on its way."""
+
+    def __init__(self) -> None:
+        self._door = Door()
+        self._everything = Everything()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request."""
+        is_door = environ.get("PATH_INFO") in DOOR
+        handler = self._door if is_door else self._everything
+        return handler(environ, start_response)
