@@ -170,13 +170,12 @@ def resolve(cursor: Any, delivery_id: UUID, resolution: Resolution) -> bool:
     return bool(cursor.rowcount)
 
 
-# One statement for both: the second half looks only when the first has its locks, and
-# turns the planner to the index look-ups that the rest of the transaction needs.
+# One statement for both: the second half looks only when the first has its locks. It
+# also turns the planner to hashing, as the claim does: see there.
 _LOCK = """
     WITH by_index AS MATERIALIZED (
-        SELECT set_config('enable_hashjoin', 'off', true),
-               set_config('enable_mergejoin', 'off', true),
-               set_config('enable_material', 'off', true)
+        SELECT set_config('enable_nestloop', 'off', true),
+               set_config('enable_mergejoin', 'off', true)
     ), events AS MATERIALIZED (
         SELECT id FROM events_event
         WHERE id = ANY(%(events)b) AND id BETWEEN %(first)b AND %(final)b
@@ -308,7 +307,7 @@ _END = """
                       WHEN v.outcome = 'processed' THEN '' ELSE v.reason END,
         finished_at = clock_timestamp()
     FROM verdict v
-    WHERE e.id = v.id AND e.id BETWEEN %(first)b AND %(final)b
+    WHERE e.id = v.id AND e.id = ANY(%(events)b) AND e.id BETWEEN %(first)b AND %(final)b
 """
 
 
@@ -364,7 +363,7 @@ _LOG_TRIES = """
     SELECT w.id, w.attempts, t.started_at, t.ended_at, t.outcome, t.provider, t.answer
     FROM unnest(%(ids)b, %(starts)b, %(ends)b, %(outcomes)b, %(providers)b, %(answers)b)
          AS t(id, started_at, ended_at, outcome, provider, answer)
-    JOIN events_work w ON w.id = t.id
+    JOIN events_work w ON w.id = t.id AND w.id = ANY(%(ids)b)
 """
 
 

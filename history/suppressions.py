@@ -19,9 +19,12 @@ def suppressed(addresses: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         return set()
     found = statements.rows(
         """
-        SELECT s.channel, s.address
+        SELECT w.channel, w.address
         FROM unnest(%(channels)b, %(addresses)b) AS w(channel, address)
-        JOIN history_suppression s USING (channel, address)
+        CROSS JOIN LATERAL (
+            SELECT FROM history_suppression s
+            WHERE s.channel = w.channel AND s.address = w.address OFFSET 0
+        ) AS listed
         """,
         {
             "channels": arrays.texts(channel for channel, _ in wanted),

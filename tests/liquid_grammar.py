@@ -15,7 +15,7 @@ _TEXTS = [
     *("url(javascript:x)", "href=data:1", "\ud800", "line\none", "src=", "(large)"),
 ]
 _NUMBERS = [
-    *(0, 1, -3, 7, 12, 1999, 10**25, 10**70, 0.1, 2.5),
+    *(0, 1, -3, 7, 12, 1999, 10**25, 0.1, 2.5, 7, 12, 1999, 42, 5),
     *(Decimal("19.90"), Decimal("-0.005"), Decimal("1E+3"), Decimal("1234567.891")),
 ]
 _NAMES = ["a", "b", "c", "d", "items", "user", "name", "price", "size", "first", "x y"]
@@ -71,7 +71,7 @@ _FITTING: dict[str, list[str]] = {
         *("reject", "reverse", "size", "slice", "sort", "sort_natural", "sum"),
         *("uniq", "where"),
     ],
-    "date": ["date", "date", "time"],
+    "date": ["date", "date", "date", "time"],
     "": _FILTERS,
 }
 _MAKES = {
@@ -103,7 +103,7 @@ def make_value(random: Random, depth: int = 0) -> Any:
     if kind < 0.12:
         return random.choice([None, True, False])
     if kind < 0.35:
-        return random.choice(_NUMBERS)
+        return random.choice([*_NUMBERS, 10**70])
     if kind < 0.65 or depth > 2:
         return random.choice(_TEXTS)
     if kind < 0.85:
@@ -134,9 +134,9 @@ def make_context(random: Random) -> dict[str, Any]:
     }
     for name in list(made):
         kind = random.random()
-        if kind < 0.05:
+        if kind < 0.02:
             del made[name]
-        elif kind < 0.12:
+        elif kind < 0.04:
             made[name] = make_value(random)
     return made
 
@@ -147,7 +147,7 @@ def _make_item(random: Random) -> dict[str, Any]:
         "price": random.choice(_NUMBERS),
         "user": make_value(random, 2),
     }
-    if random.random() < 0.05:
+    if random.random() < 0.02:
         del item[random.choice(list(item))]
     return item
 
@@ -162,9 +162,9 @@ class Grammar:
 
     def template(self) -> str:
         """Return a template."""
-        start = "{% assign v = ctx.user %}{% assign w = 7 %}"
-        start = start if self.random.random() < 0.6 else ""
-        return start + "".join(self._piece(0) for _ in range(self.random.randrange(1, 8)))
+        start = "{% assign v = ctx.name %}{% assign w = 7 %}"
+        start = start if self.random.random() < 0.9 else ""
+        return start + "".join(self._piece(0) for _ in range(self.random.randrange(1, 6)))
 
     def _piece(self, depth: int) -> str:
         kinds = [self._content, self._output, self._output, self._output]
@@ -201,8 +201,9 @@ class Grammar:
 
     def _path(self, kind: str = "") -> str:
         random = self.random
-        kind = kind or random.choice(["text", "text", "number", "list", "odd", "loop"])
-        if kind == "odd":
+        kinds = ["text", "text", "text", "number", "number", "number", "list", "loop"]
+        kind = kind or random.choice(kinds)
+        if random.random() < 0.06:
             root = random.choice([f"ctx.{name}" for name in _NAMES[:-1]] + ["missing"])
             tails = ["", ".size", ".first", ".last.name", "[0]", "[-1]", "[ctx.a]"]
             return root + random.choice([*tails, "[ctx.b]", ".items[0].name"])
@@ -214,7 +215,7 @@ class Grammar:
             "text": ["ctx.b", "ctx.name", "ctx.user.name", "ctx.c", "ctx.d", "v", "w"],
             "number": ["ctx.a", "ctx.price", "ctx.user.price", "ctx.items.size"],
             "list": ["ctx.items", 'ctx["x y"]', "ctx.user.items"],
-            "date": ["ctx.d", "now", "today", "ctx.d"],
+            "date": ["ctx.d", "now", '"now"', "ctx.d"],
         }.get(kind, ["ctx.first", "ctx.user"])
         if self.loops and kind in {"text", "number"} and random.random() < 0.6:
             item = random.choice(self.loops)
@@ -245,8 +246,12 @@ class Grammar:
         for _ in range(random.choice([1, 1, 1, 2, 3])):
             left = self._primitive()
             if random.random() < 0.6:
-                sign = random.choice(["==", "!=", "<", "<=", ">", ">=", "contains"])
+                sign = random.choice(["==", "!=", "==", "<=", "contains", ">="])
                 left = f"{left} {sign} {self._primitive()}"
+            elif random.random() < 0.5:
+                sign = random.choice(["<", "<=", ">", ">=", "==", "!="])
+                other = random.choice(["10", "2.50", "ctx.a", "ctx.items.size"])
+                left = f"{self._path('number')} {sign} {other}"
             words += [left, random.choice(["and", "or"])]
         return " ".join(words[:-1])
 
@@ -264,12 +269,13 @@ class Grammar:
     def _for(self, depth: int) -> str:
         random = self.random
         name = random.choice(["i", "j", "item"])
-        places = ["ctx.items", "ctx.items", "ctx.items", "ctx.a", "(1..3)", "v"]
-        words = f"for {name} in {random.choice([*places, self._primitive()])}"
+        places = ["ctx.items", "ctx.items", "ctx.items", "ctx.user.items", "(1..3)"]
+        places += ["ctx.items"] * 3 + [self._primitive()]
+        words = f"for {name} in {random.choice(places)}"
         for option in ("limit: 2", "offset: 1", "offset: continue", "reversed"):
             if random.random() < 0.12:
                 words += f" {option}"
-        if random.random() < 0.1:
+        if random.random() < 0.05:
             words += f" limit: {self._primitive()}"
         self.loops.append(name)
         body = self._body(depth)
@@ -309,12 +315,11 @@ class Grammar:
         return self._tag(f"cycle {group}{words}")
 
     def _rare(self, depth: int) -> str:
-        return self.random.choice(
-            [
-                self._tag("comment") + self._body(depth) + "{% endcomment %}",
-                "{% raw %}{{ x }}{% endraw %}",
-                "{% # nothing %}",
-                self._tag("break"),
-                "{{ forloop.index }}",
-            ]
-        )
+        kinds = [
+            self._tag("comment") + self._body(depth) + "{% endcomment %}",
+            "{% raw %}{{ x }}{% endraw %}",
+            "{% # nothing %}",
+        ]
+        if self.loops or self.random.random() < 0.1:
+            kinds += [self._tag("break"), "{{ forloop.index }}"]
+        return self.random.choice(kinds)

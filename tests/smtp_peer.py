@@ -8,6 +8,7 @@ The name part of a recipient says what happens to its mail:
 - ``early-552``: the answer comes before the content, which is not read
 - ``drip``: the answer to the content comes byte by byte and never ends
 - ``silent``: no answer to the content
+- ``quirk-550``: RCPT TO is refused, and DATA is taken all the same
 
 A sender ``mail-550@…`` is refused with that code. All else is accepted and kept.
 """
@@ -24,7 +25,7 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -79,10 +80,18 @@ class SmtpPeer:
         tls_from_start: bool = False,
         mails_per_connection: int = 1_000_000,
         farewell: bytes = b"",
+        holds_back: int = 0,
+        deaf_connections: Collection[int] = (),
+        most_connections: int = 1_000_000,
+        on_content: Callable[[Received], object] = lambda _: None,
     ) -> None:
         """Prepare.
 
         After `mails_per_connection` mails `farewell` is said and the connection ends.
+        An envelope is answered only when all of it has come, and the first `holds_back`
+        contents only when the next envelope has come too. Connections (counted from 1)
+        can be deaf to mails; more than `most_connections` are let down by 421.
+        `on_content` is called before a content is answered, by the thread that serves.
         """
         self.banner = banner
         self.extensions = [*extensions]
@@ -91,6 +100,11 @@ class SmtpPeer:
         self.tls_from_start = tls_from_start
         self.mails_per_connection = mails_per_connection
         self.farewell = farewell
+        self.holds_back = holds_back
+        self.deaf_connections = deaf_connections
+        self.most_connections = most_connections
+        self.on_content = on_content
+        self.empty_mails = 0
         self.accepted: list[Received] = []
         self.commands: list[str] = []
         self.clear_commands: list[str] = []
@@ -142,13 +156,15 @@ class SmtpPeer:
                 sock, _ = self._socket.accept()
                 self.connections += 1
                 self._sockets.append(sock)
-                thread = threading.Thread(target=self._serve, args=[sock], daemon=True)
+                thread = threading.Thread(
+                    target=self._serve, args=[sock, self.connections], daemon=True
+                )
                 self._threads.append(thread)
                 thread.start()
 
-    def _serve(self, sock: socket.socket) -> None:
+    def _serve(self, sock: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError):
-            _Connection(self, sock).run()
+            _Connection(self, sock, number).run()
         sock.close()
         self.gone.release()
 
@@ -159,11 +175,19 @@ class _Connection:
 
     peer: SmtpPeer
     sock: socket.socket
+    number: int
     buffer: bytearray = field(default_factory=bytearray)
     sender: str = ""
     recipient: str = ""
     mails: int = 0
     secure: bool = False
+    is_taken: bool = False
+    """Whether the recipient was."""
+
+    @property
+    def pipelines(self) -> bool:
+        """Whether commands may come in groups."""
+        return b"PIPELINING" in self.peer.extensions
 
     def run(self) -> None:
         """Answer commands until the connection ends."""
@@ -171,6 +195,9 @@ class _Connection:
             self._secure()
         if not self.peer.banner:
             self.peer.stopping.wait()
+        if self.number > self.peer.most_connections:
+            self._say(b"421 4.7.0 too many connections\r\n")
+            return
         self._say(self.peer.banner)
         while self._command(self._read_line()):
             if self.mails >= self.peer.mails_per_connection:
@@ -231,6 +258,10 @@ class _Connection:
     def _mail(self, line: str) -> None:
         if self.sender:
             self.peer.problems.append("MAIL inside a transaction")
+        if self.number in self.peer.deaf_connections:
+            self.peer.stopping.wait()
+        if self.peer.holds_back:
+            self._wait_for_envelope()
         sender = _address(line)
         if sender.startswith("mail-"):
             self._say(f"{sender[5:8]} sender not wanted\r\n".encode())
@@ -239,21 +270,32 @@ class _Connection:
         self._say(b"250 2.1.0 ok\r\n")
 
     def _rcpt(self, line: str) -> None:
+        if not self.sender:
+            self._say(b"503 5.5.1 MAIL first\r\n")
+            return
         self.recipient = _address(line)
         script = self.recipient.partition("@")[0]
         if script == "drop-at-rcpt":
             raise ConnectionAbortedError
-        if re.fullmatch(r"\d{3}", script):
-            self._say(f"{script} 5.1.1 as you wish\r\n".encode())
+        if found := re.fullmatch(r"(quirk-)?(\d{3})", script):
+            self._say(f"{found[2]} 5.1.1 as you wish\r\n".encode())
         else:
+            self.is_taken = True
             self._say(b"250 2.1.5 ok\r\n")
 
     def _reset(self, _: str) -> None:
         self.sender = self.recipient = ""
+        self.is_taken = False
         self._say(b"250 ok\r\n")
 
     def _data(self, _: str) -> None:
         script = self.recipient.partition("@")[0]
+        if script.startswith("quirk-") and not self.is_taken:
+            self._take_empty_mail()
+            return
+        if not self.is_taken:
+            self._say(b"503 5.5.1 RCPT first\r\n")
+            return
         if script == "early-552":
             self._say(b"354 go\r\n552 5.3.4 too large\r\n")
             self.peer.stopping.wait()
@@ -271,7 +313,11 @@ class _Connection:
             self._say(b"2")
             if self.peer.stopping.wait(0.02):
                 raise ConnectionAbortedError
+        self.peer.on_content(mail)
+        if len(self.peer.accepted) < self.peer.holds_back:
+            self._wait_for_envelope()
         self.sender = self.recipient = ""
+        self.is_taken = False
         if script.startswith("data-"):
             self._say(f"{script[5:8]} as you wish\r\n".encode())
             return
@@ -279,18 +325,33 @@ class _Connection:
         self.peer.accepted.append(mail)
         self._say(f"250 2.0.0 Ok: queued as P{len(self.peer.accepted)}\r\n".encode())
 
+    def _take_empty_mail(self) -> None:
+        self._say(b"354 go\r\n")
+        while b"\n" not in self.buffer:
+            self._receive()
+        if self.buffer[:3] != b".\r\n":
+            self.peer.problems.append("a mail for nobody")
+        del self.buffer[:3]
+        self.peer.empty_mails += 1
+        self.sender = self.recipient = ""
+        self._say(b"554 5.5.1 no valid recipients\r\n")
+
+    def _wait_for_envelope(self) -> None:
+        while b"DATA\r\n" not in self.buffer:
+            self._receive()
+
     def _read_content(self) -> bytes:
         while b"\r\n.\r\n" not in self.buffer:
             self._receive()
         content, _, rest = bytes(self.buffer).partition(b"\r\n.\r\n")
-        if rest:
+        if rest and not self.pipelines:
             self.peer.problems.append(f"more after the final dot: {rest[:40]!r}")
         content += b"\r\n"
         if bare := _BARE.search(content):
             self.peer.problems.append(f"bare CR or LF at {bare.start()}")
         if (longest := max(map(len, content.split(b"\r\n")))) > 998:
             self.peer.problems.append(f"a line of {longest}")
-        self.buffer.clear()
+        self.buffer = bytearray(rest)
         return content
 
     def _read_line(self) -> str:
@@ -298,6 +359,8 @@ class _Connection:
             self._receive()
         line, _, rest = bytes(self.buffer).partition(b"\n")
         self.buffer = bytearray(rest)
+        if rest and not self.pipelines:
+            self.peer.problems.append(f"more before the answer: {rest[:40]!r}")
         if not line.endswith(b"\r"):
             self.peer.problems.append(f"a command ended by a bare LF: {line!r}")
         return line.rstrip(b"\r").decode()

@@ -117,11 +117,11 @@ def test_authors_are_served_anywhere_but_at_critical_alone(
 
 
 def test_a_worker_at_a_lane_makes_way_for_authors(place: jobs.Place) -> None:
-    assert not jobs._other_lane_waits("normal")
+    assert not doorbell.is_waited_for(*jobs._others("normal"))
     doorbell.ring_authors()
-    assert jobs._other_lane_waits("normal")
+    assert doorbell.is_waited_for(*jobs._others("normal"))
     place.lanes = ["critical"]
-    assert not jobs._other_lane_waits("critical")
+    assert not doorbell.is_waited_for(*jobs._others("critical"))
 
 
 def test_a_lane_that_is_rung_waits_for_one_slice_at_most(

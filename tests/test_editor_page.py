@@ -115,6 +115,8 @@ def test_two_braces_complete_in_the_code_editor(
     popup = page.locator(".ace_autocomplete")
     expect(popup).to_be_visible()
     page.keyboard.type("total", delay=30)
+    chosen = popup.locator(".ace_line.ace_selected")
+    expect(chosen).to_contain_text("ctx.order.total")
     page.keyboard.press("Enter")
     expect(popup).to_be_hidden()
     assert "is packed. {{ ctx.order.total }}" in page.input_value("[name=source]")
@@ -125,7 +127,8 @@ def test_two_braces_complete_in_an_input(page: Page, drafts: dict[str, str]) -> 
     begin(page, drafts["email"])
     page.click("[name=preheader]")
     page.keyboard.type("For {{ curr", delay=30)
-    expect(page.get_by_role("option", name="ctx.order.currency")).to_be_visible()
+    chosen = page.get_by_role("option", selected=True)
+    expect(chosen).to_contain_text("ctx.order.currency")
     page.keyboard.press("Enter")
     assert page.input_value("[name=preheader]") == "For {{ ctx.order.currency }}"
     expect(page.locator("[data-preheader]")).to_have_text("For EUR")

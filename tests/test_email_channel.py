@@ -18,13 +18,11 @@ from pytest_django import Settings
 
 from templates_app.rendering.message import RenderedMessage
 from tests.smtp_peer import SmtpPeer, certificate
-from txmsg.channels import close_channels, email, get_channel, pool, smtp
-from txmsg.channels.base import Outcome, OutcomeKind
+from txmsg.channels import carrying, close_channels, email, get_channel, pool, smtp
 from txmsg.channels.answers import Answer, Stage, classify, queue_id
+from txmsg.channels.base import Outcome, OutcomeKind
 from txmsg.channels.email import EmailChannel
-from txmsg.channels.mime import Letter
 from txmsg.channels.server import Security, Server
-
 
 FROM = "Shop <no-reply@shop.example>"
 # Seconds that a loaded machine may need to look at a clock again.
@@ -34,10 +32,10 @@ TRANSIENT, PERMANENT = OutcomeKind.TRANSIENT, OutcomeKind.PERMANENT
 ROUTE, NOT_STARTED = OutcomeKind.ROUTE, OutcomeKind.NOT_STARTED
 
 
-@pytest.fixture
-def peer() -> Iterator[SmtpPeer]:
+@pytest.fixture(params=[[], [b"PIPELINING"]], ids=["lock-step", "pipelining"])
+def peer(request: pytest.FixtureRequest) -> Iterator[SmtpPeer]:
     """Give a server that keeps to the protocol, and hold us to it too."""
-    with SmtpPeer() as server:
+    with SmtpPeer(extensions=request.param) as server:
         yield server
         assert server.problems == []
 
@@ -161,14 +159,12 @@ def test_two_losses_in_a_row_are_a_broken_route(peer: SmtpPeer) -> None:
 def test_a_server_that_stops_reading_before_the_dot_has_certainly_not_the_mail(
     peer: SmtpPeer,
 ) -> None:
-    server = Server("127.0.0.1", peer.port, Security.PLAIN)
-    conversation = Conversation(server, tls=None, our_name="shop.example")
-    conversation.open(deadline=time.monotonic() + 5)
-    large = (b"x" * 70 + b"\r\n") * 300_000
-    letter = Letter("a@shop.example", "drop-before-dot@x.example", large, utf8=False)
-    answer = conversation.hand_over(letter)
-    assert (answer.stage, answer.code) == (Stage.CONTENT, None)
-    assert classify(answer) == (TRANSIENT, "soft_bounce")
+    large = message("drop-before-dot", text="x" * 20_000_000)
+    channel = EmailChannel(peer.url, default_from=FROM)
+    found = channel.send([large, message("anna")], deadline=time.monotonic() + 10)
+    assert kinds(found) == [TRANSIENT, SENT]
+    assert found[0].reason == "soft_bounce"
+    assert found[0].answer.startswith("At the content: ")
 
 
 def test_an_idle_421_ends_the_route_only_when_a_new_connection_says_it_too() -> None:
@@ -355,31 +351,24 @@ def test_no_text_can_end_the_mail_before_its_end(
     assert sum(line.startswith("MAIL") for line in peer.commands) == 1
 
 
-def test_the_wire_knows_crlf_only_and_doubles_leading_dots() -> None:
-    assert (
-        on_the_wire(b".a\r.b\n..c\r\nd.\n\r.")
-        == b"..a\r\n..b\r\n...c\r\nd.\r\n\r\n..\r\n"
-    )
-
-
 def test_a_uniformly_slow_server_leaves_no_mail_half_sent(
     peer: SmtpPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # By this clock each mail takes 15 s of 35 s: a third could not end in time.
     begun = time.monotonic()
     clock = SimpleNamespace(reads=begun, monotonic=lambda: clock.reads)
-    hand_over = Conversation.hand_over
 
-    def slow(self: Conversation, letter: Letter) -> Answer:
+    def pass_time(_: object) -> None:
         clock.reads += 15
-        return hand_over(self, letter)
 
-    monkeypatch.setattr(Conversation, "hand_over", slow)
+    peer.on_content = pass_time
     monkeypatch.setattr(email, "time", clock)
+    monkeypatch.setattr(carrying, "time", clock)
     channel = EmailChannel(peer.url, default_from=FROM)
     wave = [message(to) for to in ("a", "b", "c", "d")]
     found = channel.send(wave, deadline=begun + 35)
     assert kinds(found) == [SENT, SENT, NOT_STARTED, NOT_STARTED]
+    assert peer.recipients == ["a@customer.example", "b@customer.example"]
 
 
 def test_without_a_url_every_message_says_what_to_set() -> None:
@@ -393,6 +382,10 @@ def test_without_a_url_every_message_says_what_to_set() -> None:
     [
         ("smtp://mail.example", Server("mail.example", 25, Security.PLAIN)),
         ("smtp+tls://[::1]", Server("::1", 587, Security.STARTTLS)),
+        (
+            "smtp://mail.example:2525?connections=8",
+            Server("mail.example", 2525, Security.PLAIN, connections=8),
+        ),
         (
             "smtp+ssl://u%40x:p%2F%3A@mail.example:4650/?ca=/etc/ca.pem",
             Server("mail.example", 4650, Security.TLS, "u@x", "p/:", "/etc/ca.pem"),
@@ -421,6 +414,12 @@ def test_a_url_of_another_form_is_refused_with_the_three_forms(url: str) -> None
     with pytest.raises(ValueError, match=r"smtp\+tls://.*smtp\+ssl://") as caught:
         Server.from_url(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["0", "101", "-1", "four", ""])
+def test_a_number_of_connections_that_cannot_be_is_refused(number: str) -> None:
+    with pytest.raises(ValueError, match="connections is 1 to 100"):
+        Server.from_url(f"smtp://mail.example?connections={number}")
 
 
 def test_a_ca_file_that_is_missing_is_named() -> None:

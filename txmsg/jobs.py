@@ -51,8 +51,9 @@ def drain(lane: str) -> int:
         run = _runs[lane] = Drain(
             lane=lane,
             owner=here.owner,
+            others=_others(lane),
             should_stop=lambda: here.is_stopping,
-            should_yield=lambda: _other_lane_waits(lane),
+            should_yield=lambda: doorbell.is_waited_for(*_others(lane)),
         )
     run.finished = 0
     try:
@@ -76,7 +77,9 @@ def serve_authors() -> bool:
     doorbell.answer(doorbell.AUTHORING)
     try:
         is_left = errands.serve(
-            lambda: here.is_stopping or _other_lane_waits(doorbell.AUTHORING),
+            lambda: (
+                here.is_stopping or doorbell.is_waited_for(*_others(doorbell.AUTHORING))
+            ),
             seconds=DRAIN_SECONDS,
         )
     except (OperationalError, InterfaceError):
@@ -93,7 +96,7 @@ def finish() -> None:
     proofs.finish()
 
 
-def _other_lane_waits(lane: str) -> bool:
-    """Return whether what this worker serves besides is rung for and waits."""
+def _others(lane: str) -> list[str]:
+    """Return the bells that this worker answers besides one."""
     bells = [*here.lanes, doorbell.AUTHORING] if here.serves_authors else here.lanes
-    return any(other != lane and doorbell.is_waited_for(other) for other in bells)
+    return [bell for bell in bells if bell != lane]

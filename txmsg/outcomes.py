@@ -23,7 +23,6 @@ RETRY_SECONDS = {
     Lane.BULK: (120, 600, 1800, 3600, 7200),
 }
 MAX_ATTEMPTS = 24
-ROUTE_SECONDS = (1, 2, 5, 10, 30, 60)
 JITTER = 0.25
 
 _ATTEMPTS = {
@@ -80,11 +79,6 @@ def retry_delay(lane: str, attempts: int) -> float:
     """Return the seconds to wait after so many attempts, with jitter."""
     steps = RETRY_SECONDS[Lane(lane)]
     return _with_jitter(steps[min(attempts, len(steps)) - 1])
-
-
-def route_delay(failures: int) -> float:
-    """Return the seconds to leave a broken route alone after so many failures."""
-    return _with_jitter(ROUTE_SECONDS[min(failures, len(ROUTE_SECONDS)) - 1])
 
 
 def unknown(

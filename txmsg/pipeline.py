@@ -8,10 +8,10 @@ they close, stand in docs/explanation/pipeline.md.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,10 +20,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, connection
 
 from events import doorbell, failpoints, work
-from events.facts import facts_of
+from events.routing import LiveVersion, RouteKey
 from events.work import Claim, Item
 from templates_app import publishing, versions
-from txmsg import outcomes
+from txmsg import gate
 from txmsg.channels import get_channel
 from txmsg.preparing import Executions, Ready, RenderErrors, check, render
 from txmsg.sending import Batch
@@ -32,7 +32,11 @@ logger = logging.getLogger(__name__)
 
 RESCAN_SECONDS = 5.0
 YIELD_SECONDS = 1.0
-LINGER_STEP_SECONDS = 0.01
+# How long a wave is waited with for its pace before the rest of the batch goes first.
+PACE_SECONDS = 1.0
+PACE_STEP_SECONDS = 0.2
+# What cannot go at once comes due again after this at the earliest.
+BACK_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -41,12 +45,15 @@ class Drain:
 
     lane: str
     owner: str
+    others: Sequence[str] = ()
+    """The other bells that this worker answers."""
     should_stop: Callable[[], bool] = lambda: False
     should_yield: Callable[[], bool] = lambda: False
     """Whether another lane of this worker waits."""
     low_water: datetime = work.BEGINNING
     rescan_at: float = 0.0
-    route_failures: dict[str, int] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    """Channels whose provider was not reached of late."""
     render_errors: RenderErrors = field(default_factory=RenderErrors)
     finished: int = 0
 
@@ -65,7 +72,8 @@ def drain(run: Drain, *, seconds: float, linger: float) -> int:
     deliveries were handled.
     """
     deadline = time.monotonic() + seconds
-    while not run.should_stop() and time.monotonic() < deadline:
+    # A ring that woke us here called nobody else: a claim must follow it.
+    while not run.should_stop():
         doorbell.answer(run.lane)
         failpoints.reach("P1")
         claim = claim_batch(run)
@@ -75,27 +83,45 @@ def drain(run: Drain, *, seconds: float, linger: float) -> int:
         if claim.items:
             handle(run, claim)
             if run.should_yield():
-                deadline = min(deadline, time.monotonic() + 1)
+                deadline = min(deadline, time.monotonic() + YIELD_SECONDS)
         elif not claim.parked:
             versions.warm(live.id for live in publishing.live_versions().values())
-            if run.should_yield() or not _wait_for_ring(run, linger):
+            if not doorbell.wait(
+                run.lane,
+                others=run.others,
+                seconds=linger,
+                should_stop=run.should_stop,
+            ):
                 break
+        if time.monotonic() >= deadline:
+            doorbell.ring(run.lane, again=True)
+            break
     return run.finished
 
 
 def claim_batch(run: Drain) -> Claim:
     """Claim a batch of the lane, routed to the versions that are live now."""
+    live = publishing.live_versions()
     claim = work.claim(
         run.lane,
         owner=run.owner,
         limit=settings.TXMSG_BATCH_SIZE,
         lease_seconds=settings.TXMSG_LEASE_SECONDS,
-        live=publishing.live_versions(),
+        live=live,
         live_pins=publishing.versions_of_live_messages,
+        caps=_caps(live),
         floor=run.floor(),
     )
     run.low_water = claim.low_water or work.BEGINNING
     return claim
+
+
+def _caps(live: Mapping[RouteKey, LiveVersion]) -> dict[int, int]:
+    """Return how many rows of an event type are worth claiming, where it is limited."""
+    room: dict[int, int] = defaultdict(int)
+    for (type_id, channel), version in live.items():
+        room[type_id] += gate.UNLIMITED if version.is_paused else gate.room(channel)
+    return {type_id: cap for type_id, cap in room.items() if cap < gate.UNLIMITED}
 
 
 def handle(run: Drain, claim: Claim) -> None:
@@ -110,7 +136,7 @@ def handle(run: Drain, claim: Claim) -> None:
         executions = Executions(month=datetime.now(UTC))
         sendable, endings = check(claim.items, executions)
         batch.end(endings)
-        _send_all(run, batch, sendable, executions)
+        _send_all(run, batch, waves(sendable), claim, executions)
     except (OperationalError, InterfaceError):
         logger.exception("the database failed; handing back what was not marked")
         connection.close()
@@ -119,17 +145,15 @@ def handle(run: Drain, claim: Claim) -> None:
         batch.land()
         batch.hand_back()
         run.finished += batch.finished
-        for channel in batch.reached - batch.broken.keys():
-            run.route_failures.pop(channel, None)
+        run.broken = batch.broken
 
 
 def _send_all(
-    run: Drain, batch: Batch, items: Sequence[Item], executions: Executions
+    run: Drain, batch: Batch, line: deque[Wave], claim: Claim, executions: Executions
 ) -> None:
-    """Send rows wave by wave, as long as nothing tells us to leave."""
-    facts = facts_of(sorted({item.event_id for item in items}))
+    """Send wave by wave, each rendered while the one before is with its provider."""
     began = renewed = time.monotonic()
-    for channel, wave in waves(items):
+    while line:
         if run.should_stop() or (
             run.should_yield() and time.monotonic() - began > YIELD_SECONDS
         ):
@@ -137,59 +161,79 @@ def _send_all(
         if time.monotonic() - renewed > settings.TXMSG_LEASE_SECONDS / 4:
             batch.renew()
             renewed = time.monotonic()
-        if channel not in batch.broken:
-            ready, failed = render(wave, facts, executions, run.render_errors)
-            batch.land(failed)
-            if channel not in batch.broken and ready:
-                _launch(batch, channel, ready)
-        _leave_broken_alone(run, batch, items)
-    batch.land()
-    _leave_broken_alone(run, batch, items)
+        wave = line.popleft()
+        leave = _admission(run, wave)
+        if not leave.count:
+            _put_off(batch, claim, line, wave.channel, leave.wait_seconds)
+            continue
+        if leave.count < len(wave.items):
+            line.appendleft(Wave(wave.channel, wave.items[leave.count :]))
+        items = wave.items[: leave.count]
+        ready, failed = render(items, claim.facts, executions, run.render_errors)
+        batch.land(failed)
+        _launch(batch, wave.channel, ready, asked=leave.count)
+        if leave.is_probing or not line:
+            batch.land()
+        if wave.channel in batch.broken:
+            _put_off(batch, claim, line, wave.channel, BACK_SECONDS)
 
 
-def _launch(batch: Batch, channel: str, ready: Sequence[Ready]) -> None:
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Rows of one channel that go out together."""
+
+    channel: str
+    items: Sequence[Item]
+
+
+def waves(items: Sequence[Item]) -> deque[Wave]:
+    """Cut rows into waves of one channel; a possible duplicate travels alone."""
+    by_channel: dict[str, list[Item]] = defaultdict(list)
+    alone = []
+    for item in items:
+        if item.possible_duplicate:
+            alone.append(Wave(item.channel, [item]))
+        else:
+            by_channel[item.channel].append(item)
+    size = settings.TXMSG_WAVE_SIZE
+    cut = [
+        Wave(channel, rows[start : start + size])
+        for channel, rows in sorted(by_channel.items())
+        for start in range(0, len(rows), size)
+    ]
+    return deque([*cut, *alone])
+
+
+def _admission(run: Drain, wave: Wave) -> gate.Admission:
+    """Ask leave for a wave; wait a moment for its pace."""
+    deadline = time.monotonic() + PACE_SECONDS
+    while True:
+        leave = gate.ask(wave.channel, len(wave.items))
+        left = deadline - time.monotonic()
+        if leave.count or leave.wait_seconds > left or run.should_stop():
+            return leave
+        time.sleep(min(leave.wait_seconds, PACE_STEP_SECONDS))
+
+
+def _launch(batch: Batch, channel: str, ready: Sequence[Ready], *, asked: int) -> None:
+    if channel in batch.broken or not ready:
+        gate.unused(channel, asked, was_all=True)
+        return
+    gate.unused(channel, asked - len(ready))
     try:
         way = get_channel(channel)
     except (ValueError, ImproperlyConfigured) as error:
-        logger.error("%s cannot be used: %s", channel, error)
-        batch.broken[channel] = str(error)
+        batch.cannot_go(channel, str(error), unsent=len(ready))
     else:
         batch.launch(channel, way, ready)
 
 
-def waves(items: Sequence[Item]) -> Iterator[tuple[str, list[Item]]]:
-    """Cut rows into waves of one channel; a possible duplicate travels alone."""
-    flagged = [item for item in items if item.possible_duplicate]
-    plain = [item for item in items if not item.possible_duplicate]
-    for channel in sorted({item.channel for item in plain}):
-        rows = iter([item for item in plain if item.channel == channel])
-        while wave := list(itertools.islice(rows, settings.TXMSG_WAVE_SIZE)):
-            yield channel, wave
-    for item in flagged:
-        yield item.channel, [item]
-
-
-def _leave_broken_alone(run: Drain, batch: Batch, items: Sequence[Item]) -> None:
-    """Hand back what would go a broken way, with a delay that grows meanwhile."""
-    for channel in batch.broken:
-        left = {
-            item.id
-            for item in items
-            if item.channel == channel and item.id in batch.unmarked
-        }
-        if left:
-            failures = run.route_failures.get(channel, 0) + 1
-            batch.hand_back(left, delay_seconds=outcomes.route_delay(failures))
-            run.route_failures[channel] = failures
-
-
-def _wait_for_ring(run: Drain, seconds: float) -> bool:
-    """Wait at the door for a moment; return whether somebody rang."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if run.should_stop() or run.should_yield():
-            return False
-        if doorbell.is_rung(run.lane):
-            return True
-        time.sleep(LINGER_STEP_SECONDS)
-    return False
+def _put_off(
+    batch: Batch, claim: Claim, line: deque[Wave], channel: str, seconds: float
+) -> None:
+    """Hand back what cannot go by a channel now; it comes due again when it may."""
+    left = {item.id for item in claim.items if item.channel == channel}
+    batch.hand_back(left & batch.unmarked, delay_seconds=max(BACK_SECONDS, seconds))
+    others = [wave for wave in line if wave.channel != channel]
+    line.clear()
+    line.extend(others)

@@ -13,7 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from events import failpoints
-from events.facts import EventFacts
+from events.facts import StoredFacts
 from events.models import EventOutcome, Stage
 from events.work import Item
 from history import recording
@@ -107,7 +107,7 @@ def check(
 
 def render(
     items: Sequence[Item],
-    facts: Mapping[UUID, EventFacts],
+    facts: Mapping[UUID, StoredFacts],
     executions: Executions,
     errors: RenderErrors,
 ) -> tuple[list[Ready], list[Ending]]:
@@ -126,7 +126,7 @@ def render(
             try:
                 message = versions.render(
                     version,
-                    event,
+                    event.read(),
                     delivery_id=item.id,
                     address=item.address,
                     frozen_at=item.pinned_at or executions.month,

@@ -29,7 +29,7 @@ from history import recording
 from history.recording import Ending, Results
 from templates_app import publishing
 from templates_app.rendering import RenderedMessage
-from txmsg import outcomes
+from txmsg import gate, outcomes
 from txmsg.channels.base import Channel, Outcome, OutcomeKind
 from txmsg.outcomes import Sent
 from txmsg.preparing import Ready
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_REACHED = (OutcomeKind.SENT, OutcomeKind.TRANSIENT, OutcomeKind.PERMANENT)
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 # Where a wave waits for its provider while the next is rendered.
 _hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wave")
@@ -61,9 +62,8 @@ class Batch:
     unmarked: set[UUID]
     finished: int = 0
     """Deliveries that this batch ended or put off."""
-    broken: dict[str, str] = field(default_factory=dict)
-    """Channels whose provider was not reached, and what was said."""
-    reached: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+    """Channels whose provider was not reached."""
     _flight: Flight | None = None
 
     def end(self, endings: Sequence[Ending]) -> None:
@@ -74,12 +74,14 @@ class Batch:
     def launch(self, channel: str, way: Channel, rows: Sequence[Ready]) -> None:
         """Mark a wave and hand it to its channel; `land` waits for what becomes of it.
 
-        What was paused since the claim is parked, and not sent.
+        What was paused since the claim is parked, and not sent. The wave has taken
+        leave (`gate.ask`); what is not sent after all gives it back.
         """
         self.land()
         failpoints.reach("P4", (row.item.id for row in rows))
         marked = self._mark(rows)
         sent = [row for row in rows if row.item.id in marked]
+        gate.unused(channel, len(rows) - len(sent), was_all=not sent)
         if sent:
             messages = [row.message for row in sent]
             self._flight = Flight(channel, sent, _begun(way, messages))
@@ -117,11 +119,18 @@ class Batch:
             _repeat(lambda: work.hand_back(verdict.unsent, lease_no=self.lease_no))
         if verdict.route_down:
             why = next(o.answer for o in answers if o.kind is OutcomeKind.ROUTE)
-            logger.warning("%s: provider not reached: %s", flight.channel, why)
-            self.broken[flight.channel] = why
             self.unmarked |= set(verdict.route_down)
+            self.cannot_go(flight.channel, why, unsent=len(verdict.route_down))
+        elif any(outcome.kind in _REACHED for outcome in answers):
+            gate.reached(flight.channel)
         else:
-            self.reached.add(flight.channel)
+            gate.unused(flight.channel, len(verdict.unsent), was_all=True)
+
+    def cannot_go(self, channel: str, why: str, *, unsent: int) -> None:
+        """Note that the way to a provider is broken: nothing more of it is tried."""
+        logger.warning("%s: provider not reached: %s", channel, why)
+        self.broken.add(channel)
+        gate.not_reached(channel, why, unsent=unsent)
 
     def hand_back(
         self, item_ids: Collection[UUID] | None = None, *, delay_seconds: float = 0

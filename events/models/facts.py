@@ -7,7 +7,7 @@ id; see `events.partitions`. `Work` holds only what is still to be done.
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from events import ids
 from events.models.contracts import Channel, EventType, Lane, Source
@@ -214,10 +214,11 @@ class Work(models.Model):
         indexes = [
             # The claim, the sweeper's ring and expiry: lane = …, type_id = …, due_at <=
             models.Index(fields=["lane", "type", "due_at"], name="events_work_due"),
-            # Waking parked rows, and the operator's list of held ones.
+            # Waking parked rows: type_id = …, by id. Not by stage: a mark changes that,
+            # and leaves the indexes alone as long as none of them holds it.
             models.Index(
-                fields=["type", "stage"],
-                condition=Q(stage__in=["paused", "not_covered", "held"]),
+                fields=["type", "id"],
+                condition=Q(due_at=F("expires_at")),
                 name="events_work_parked",
             ),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -19,17 +19,17 @@ from events.routing import LiveVersion, Route, RouteKey, TypeRules, choose_route
 
 DEATHS_ALLOWED = 3
 BEGINNING = datetime.min.replace(tzinfo=UTC)
-# Plans are kept, and may have been made when a table was empty: with the planner's
-# usual choices such a plan would later read or sort the whole backlog. So a session
-# that claims looks things up by index, also when it marks and records.
+# Plans are kept, and may have been made when a table was empty, or said to be: left to
+# its estimates, such a plan would later read or sort the whole backlog, or compare each
+# row with each. So a session that claims looks things up by index, also when it marks
+# and records, and what is joined here is bounded by its ids on both sides, and hashed.
 _RULES = """
     WITH by_index AS MATERIALIZED (
         SELECT set_config('enable_seqscan', 'off', false),
                set_config('enable_bitmapscan', 'off', false),
                set_config('enable_sort', 'off', true),
-               set_config('enable_hashjoin', 'off', true),
-               set_config('enable_mergejoin', 'off', true),
-               set_config('enable_material', 'off', true)
+               set_config('enable_nestloop', 'off', true),
+               set_config('enable_mergejoin', 'off', true)
     )
     SELECT t.id, t.name, t.channel_order, t.fan_out, clock_timestamp()
     FROM events_eventtype t CROSS JOIN by_index
@@ -40,13 +40,13 @@ _DUE = """
            w.marked_at, w.expires_at <= (SELECT clock_timestamp()),
            w.deaths >= %(deaths)b::int, w.due_at, w.lease_no, w.lease_owner,
            w.lease_size, w.begun, w.deaths
-    FROM unnest(%(types)b) AS t(id)
+    FROM unnest(%(types)b, %(shares)b) AS t(id, share)
     CROSS JOIN LATERAL (
         SELECT * FROM events_work
         WHERE lane = %(lane)b AND type_id = t.id
           AND due_at <= (SELECT clock_timestamp()) AND due_at >= %(floor)b
           AND (stage = 'sending') = %(sending)b AND id <> ALL(%(taken)b)
-        ORDER BY due_at LIMIT %(share)b::bigint FOR UPDATE SKIP LOCKED
+        ORDER BY due_at LIMIT t.share FOR UPDATE SKIP LOCKED
     ) AS w
 """
 
@@ -147,6 +147,7 @@ def claim(
     lease_seconds: float,
     live: Mapping[RouteKey, LiveVersion],
     live_pins: Callable[[set[int]], set[int]] = lambda version_ids: version_ids,
+    caps: Mapping[int, int] | None = None,
     floor: datetime = BEGINNING,
 ) -> Claim:
     """Take up to `limit` due rows of a lane under a new lease, routed and pinned.
@@ -157,17 +158,18 @@ def claim(
 
     A retry keeps its version as long as `live_pins`, given version ids, returns it: as
     long as that version's message is live. A row that was never tried is pinned anew.
+    `caps` says, by event type, of which no more than so many rows are worth taking.
     """
     with transaction.atomic():
         rules = _read_rules()
-        rows = _select_due(lane=lane, types=list(rules.types), limit=limit, floor=floor)
+        rows = _select_due(
+            lane=lane, types=rules.types, limit=limit, caps=caps or {}, floor=floor
+        )
         if not rows:
             return Claim()
         taken = _without_neighbours_of_a_death(rows)
         _unpin(taken, live_pins)
-        facts = stored(
-            (row.event_id for row in taken if not row.expired), rules.names
-        )
+        facts = stored((row.event_id for row in taken if not row.expired), rules.names)
         siblings = list(_route(taken, rules, live, facts))
         lease_no = _lease(taken, siblings, owner, lease_seconds)
     items = [row for row in taken if not row.is_parked]
@@ -192,8 +194,9 @@ def claim_run_out(
     with transaction.atomic():
         rows = _select_due(
             lane=lane,
-            types=list(_read_rules().types),
+            types=_read_rules().types,
             limit=limit,
+            caps={},
             floor=BEGINNING,
             sending=True,
         )
@@ -220,32 +223,41 @@ def _read_rules() -> _Rules:
 def _select_due(
     *,
     lane: str,
-    types: list[int],
+    types: Iterable[int],
     limit: int,
+    caps: Mapping[int, int],
     floor: datetime,
     sending: bool = False,
 ) -> list[_Row]:
     """Lock due rows: the oldest of each type in turn, then of types that have more."""
     rows: list[_Row] = []
-    share = -(-limit // max(1, len(types)))
+    room = {type_id: min(limit, caps.get(type_id, limit)) for type_id in types}
+    share = -(-limit // max(1, len(room)))
     for _ in range(2):
+        shares = {
+            type_id: min(share, left) for type_id, left in room.items() if left > 0
+        }
+        if not shares or len(rows) >= limit:
+            break
         values = {
-            "types": arrays.bigints(types),
+            "types": arrays.bigints(shares),
+            "shares": arrays.bigints(shares.values()),
             "lane": lane,
             "floor": floor,
             "sending": sending,
             "taken": arrays.uuids(row.id for row in rows),
-            "share": share,
             "deaths": DEATHS_ALLOWED,
         }
         found = [_Row(*row) for row in statements.rows(_DUE, values)]
         found.sort(key=_due_at)
         rows += found[: limit - len(rows)]
         counts = Counter(row.type_id for row in found)
-        types = [type_id for type_id, count in counts.items() if count == share]
-        if not types or len(rows) >= limit:
-            break
-        share = -(-(limit - len(rows)) // len(types))
+        room = {
+            type_id: room[type_id] - count
+            for type_id, count in counts.items()
+            if count == share
+        }
+        share = -(-(limit - len(rows)) // max(1, len(room)))
     return rows
 
 
@@ -377,7 +389,7 @@ _UPDATE = f"""
             version_id = r.version_id, pinned_at = r.pinned_at, deaths = r.deaths,
             lease_no = (SELECT number FROM lease),
             (lease_owner, lease_size, due_at) = ROW({_LEASE_COLUMNS})
-        FROM {_ROWS} WHERE w.id = r.id
+        FROM {_ROWS} WHERE w.id = r.id AND w.id = ANY(%(ids)b)
     )
     SELECT number FROM lease
 """
@@ -390,7 +402,7 @@ _INSERT = f"""
            r.version_id, r.pinned_at, w.expires_at, 0, 0, 0, false,
            %(lease_no)b::bigint, {_LEASE_COLUMNS}
     FROM {_ROWS.replace("unnest(", "unnest(%(leaders)b, ").replace("r(", "r(leader, ")}
-    JOIN events_work w ON w.id = r.leader
+    JOIN events_work w ON w.id = r.leader AND w.id = ANY(%(leaders)b)
 """
 
 

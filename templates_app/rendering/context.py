@@ -43,11 +43,8 @@ class RenderContext:
         The recipient's own if it is of the content's language (en-GB in English text),
         else the content's: a Polish date has no place in an English sentence.
         """
-        content = str(self.content_language)
-        wanted = str(self.recipient.get("language") or content).replace("_", "-")
-        if wanted.split("-")[0].lower() != content.split("-")[0].lower():
-            wanted = content
-        return locale_of(wanted, content).language_tag
+        wanted = self.recipient.get("language")
+        return _language(str(wanted or ""), str(self.content_language))
 
     @property
     def timezone(self) -> str:
@@ -58,7 +55,7 @@ class RenderContext:
     def variables(self) -> dict[str, Any]:
         """Return the roots that a template names; `rtEvent` is an alias of `event`."""
         event = {**self.event, "ctx": self.ctx, "metadata": self.metadata}
-        local = self.frozen_at.astimezone(zone_of(self.timezone))
+        now, today = _clock(self.frozen_at, self.timezone)
         return {
             "ctx": self.ctx,
             "recipient": self.recipient,
@@ -66,8 +63,8 @@ class RenderContext:
             "message": self.message,
             "event": event,
             "rtEvent": event,
-            "now": local.isoformat(timespec="seconds"),
-            "today": local.date().isoformat(),
+            "now": now,
+            "today": today,
         }
 
 
@@ -100,3 +97,19 @@ def zone_of(wanted: str, default: str = "UTC") -> ZoneInfo:
         except (KeyError, ValueError, OSError):  # not found; malformed; a folder
             continue
     return ZoneInfo("UTC")
+
+
+@lru_cache(maxsize=1024)
+def _language(wanted: str, content: str) -> str:
+    """Return the name of the locale for a recipient of content in a language."""
+    name = (wanted or content).replace("_", "-")
+    if name.split("-")[0].lower() != content.split("-")[0].lower():
+        name = content
+    return locale_of(name, content).language_tag
+
+
+@lru_cache(maxsize=256)
+def _clock(frozen_at: datetime, timezone: str) -> tuple[str, str]:
+    """Return the moment and the day of a delivery: a batch has few of them."""
+    local = frozen_at.astimezone(zone_of(timezone))
+    return local.isoformat(timespec="seconds"), local.date().isoformat()

@@ -143,7 +143,7 @@ class Template:
         if function is not None:
             try:
                 text, is_harmless = function.render(variables, formats)
-            except Exception as error:  # noqa: BLE001  # python-liquid says which
+            except Exception as error:  # python-liquid says which
                 logger.debug("%s is rendered again: %r", self.part, error)
             else:
                 return (text if is_harmless else _encodable(text)), is_harmless

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
+
+# What JSON escapes, besides backslash, quote and line end: in hardly any message.
+_RARE = bytes({*range(32)} - {10})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,32 @@ class RenderedMessage:
 
         A message without attachments has the digest it had before there were any.
         """
-        facts: list[Any] = [self.channel, self.headers, self.parts]
+        facts = [encode_basestring(self.channel).encode()]
+        facts += [_object(self.headers), _object(self.parts)]
         if self.attachments:
-            facts.append([[a.url, a.name, a.when_missing] for a in self.attachments])
-        canonical = json.dumps(
-            facts,
-            ensure_ascii=False,
-            sort_keys=True,
-            separators=(",", ":"),
-        )
-        return hashlib.sha256(canonical.encode()).digest()[:16]
+            files = [[a.url, a.name, a.when_missing] for a in self.attachments]
+            facts.append(_json(files))
+        return hashlib.sha256(b"[" + b",".join(facts) + b"]").digest()[:16]
+
+
+def _object(texts: Mapping[str, str]) -> bytes:
+    """Return what `_json` does, for texts by name, in a third of the time."""
+    pieces = [
+        encode_basestring(name).encode() + b":" + _text(texts[name])
+        for name in sorted(texts)
+    ]
+    return b"{" + b",".join(pieces) + b"}"
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    if len(data.translate(None, _RARE)) != len(data):
+        return encode_basestring(text).encode()
+    data = data.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"' + data + b'"'
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    ).encode()

@@ -30,10 +30,7 @@ def normalized(address: str) -> str:
         raise AddressError(f"{shown(address)} is not one plain email address")
     try:
         result = f"{local}@{_ascii_domain(domain)}"
-        if len(local) > 64 or len(result) > 254 or not local.isascii():
-            octets = len(local.encode()), len(result.encode())
-        else:
-            octets = 0, 0
+        octets = len(local.encode()), len(result.encode())
     except UnicodeError as error:
         raise AddressError(f"{shown(address)}: {error}") from error
     except ValueError as error:

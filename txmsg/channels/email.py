@@ -44,6 +44,8 @@ class EmailChannel:
     Not for several threads at once.
     """
 
+    is_remote = True
+
     def __init__(
         self,
         url: str,
@@ -149,6 +151,8 @@ class _Desk:
         self._broken = ""
         # Mails lost with their connections, with no answered one between.
         self._losses = 0
+        # Whether any mail of this wave was answered.
+        self._has_answer = False
         # Seconds the slowest mail took: none is begun with less than that left.
         self._slowest = 0.0
         self._refused_senders: dict[str, str] = {}
@@ -193,9 +197,14 @@ class _Desk:
 
     def done(self, mail: Mail, answer: Answer, *, is_fresh: bool) -> None:
         """Take the answer to a mail: what became of it, and what that teaches."""
-        if answer.gone and answer.stage is Stage.MAIL and not is_fresh:
-            # The server had only enough of this connection (idle, or its count).
-            return self.again(mail)
+        if answer.gone and answer.stage is Stage.MAIL:
+            if not is_fresh:
+                # The server had only enough of this connection (idle, or its count).
+                return self.again(mail)
+            if self._has_answer and self._losses + 1 < _LOSSES_THAT_BREAK_A_ROUTE:
+                # One connection of several is bad: it has not even heard of the mail.
+                self._losses += 1
+                return self.again(mail)
         self.took(time.monotonic() - mail.foremost_at)
         kind, reason = classify(answer)
         self._learn(answer, kind, mail.letter.sender)
@@ -262,6 +271,7 @@ class _Desk:
         return None
 
     def _learn(self, answer: Answer, kind: OutcomeKind, sender: str) -> None:
+        self._has_answer = self._has_answer or answer.stage is Stage.DOT
         if answer.stage is Stage.MAIL and not answer.gone:
             self._refused_senders[sender] = answer.shown
         elif answer.gone and (answer.code is None or answer.stage is Stage.DOT):

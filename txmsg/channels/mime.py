@@ -63,10 +63,10 @@ def compose(
 ) -> Letter:
     """Write the mail and its envelope; `files` are attached.
 
-    Every try writes the same mail, date included: that of its event's acceptance, which stands
-    in the delivery's id. Raise AddressError for an address that no mail can carry,
-    ValueError for control characters in the subject or in who it is from, and for a
-    header not known here.
+    Every try writes the same mail, date included: that of its event's acceptance,
+    which stands in the delivery's id. Raise AddressError for an address that no mail
+    can carry, ValueError for control characters in the subject or in who it is from,
+    and for a header not known here.
     """
     headers, delivery = message.headers, str(message.delivery_id)
     if not headers.keys() <= _KNOWN_HEADERS:

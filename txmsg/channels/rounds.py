@@ -121,6 +121,9 @@ class Round:
             if not carrier.is_open:
                 self._selector.unregister(sock)
                 self._full.discard(carrier)
+                if not carrier.conversation.carried:
+                    # It may be one of a bad kind: no other is tried in its place.
+                    self._wanted -= 1
             elif carrier.wire.is_full and carrier not in self._full:
                 self._selector.modify(sock, _READ | _WRITE, carrier)
                 self._full.add(carrier)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _AT_ONCE = 65536
 _FULL = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -20,7 +20,7 @@ class Wire:
     sock: socket.socket
     written: int = 0
     """Octets handed to the system since the beginning."""
-    _left: memoryview = memoryview(b"")
+    _left: memoryview = field(default_factory=lambda: memoryview(b""))
 
     def __post_init__(self) -> None:
         """Take the socket over: it no longer waits."""

@@ -131,7 +131,7 @@ class Expressions:
 
     def _string(self, expression: StringLiteral) -> str:
         text = expression.value
-        return self.source.constant(Markup(text) if self.html else text)  # noqa: S704
+        return self.source.constant(Markup(text) if self.html else text)
 
     def _range(self, expression: Any) -> str:
         start, stop = self.value(expression.start), self.value(expression.stop)

@@ -34,7 +34,7 @@ from templates_app.rendering.runtime import (
 escaped: Callable[[str], str] = markupsafe._escape_inner
 
 
-class Odd(Exception):  # noqa: N818  # no error: python-liquid says what is wrong
+class Odd(Exception):  # no error: python-liquid says what is wrong
     """Something that python-liquid has to judge."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 MAX_DEPTH = 60
 
 
-class Unsupported(Exception):  # noqa: N818  # no error: the template stays as it is
+class Unsupported(Exception):  # no error: the template stays as it is
     """A construct that is left to python-liquid."""
 
 

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             sweeper.resolve_unknown(lane)
             run = Drain(lane=lane, owner=jobs.here.owner)
             total += pipeline.drain(run, seconds=seconds, linger=0)
-            broken |= run.route_failures.keys()
+            broken |= run.broken
         self.stdout.write(f"{total} deliveries handled")
         is_left = self._serve_authors(seconds)
         if self._say_what_is_left(lanes, broken) or is_left:
