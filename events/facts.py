@@ -100,7 +100,7 @@ def stored(
             "last": UUID(bytes=keys[-1]),
         },
     )
-    return {row[0]: StoredFacts(*row, type_names[row[1]]) for row in found}
+    return {row[0]: StoredFacts(*(*row, type_names[row[1]])) for row in found}
 
 
 def facts_of(event_ids: Iterable[UUID]) -> dict[UUID, EventFacts]:

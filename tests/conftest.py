@@ -10,6 +10,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, Page
 
 from tests import browsing, drill
+from txmsg import gate
 
 # In this order, the long ones first, after all others. The crashes end the
 # installation of their process, so that only what needs none may come after them.
@@ -38,16 +39,19 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep each module that needs an installation or a browser in one process."""
+    if item.get_closest_marker("installation"):
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what needs an installation or a browser late, each module in one process.
+    """Run what needs an installation or a browser late.
 
     While a browser is open its event loop runs in this thread, and a test that runs
     one of its own would fail.
     """
     items.sort(key=_lateness)
-    for item in items:
-        if item.get_closest_marker("installation"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def _lateness(item: pytest.Item) -> int:
@@ -55,6 +59,13 @@ def _lateness(item: pytest.Item) -> int:
         return 0
     name = item.path.stem
     return _LATE.index(name) + 2 if name in _LATE else 1
+
+
+@pytest.fixture(autouse=True)
+def _open_gates() -> Iterator[None]:
+    """Let no test wait for a provider that another did not reach."""
+    yield
+    gate.forget()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from templates_app.rendering.liquid import FILTER_NAMES
 _TEXTS = [
     *("", " ", "text", "Grüße €", "10", "3.50", "a,b,c", "EUR", "JPY", "true"),
     *("2026-11-23", "2026-11-23T17:30:00Z", "••••", "first", "name", "price"),
-    *('<b>&"\'</b>', "javascript:alert(1)", "https://x.example/?a=b&href=c:d"),
+    *("<b>&\"'</b>", "javascript:alert(1)", "https://x.example/?a=b&href=c:d"),
     *("url(javascript:x)", "href=data:1", "\ud800", "line\none", "src=", "(large)"),
 ]
 _NUMBERS = [
@@ -164,7 +164,9 @@ class Grammar:
         """Return a template."""
         start = "{% assign v = ctx.name %}{% assign w = 7 %}"
         start = start if self.random.random() < 0.9 else ""
-        return start + "".join(self._piece(0) for _ in range(self.random.randrange(1, 6)))
+        return start + "".join(
+            self._piece(0) for _ in range(self.random.randrange(1, 6))
+        )
 
     def _piece(self, depth: int) -> str:
         kinds = [self._content, self._output, self._output, self._output]

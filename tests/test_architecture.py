@@ -76,21 +76,26 @@ SQL_WRITERS = {
     ("events/work/claiming.py", "events_work"): "work's own writer",
     ("events/work/leases.py", "events_work"): "work's own writer",
     ("events/work/operating.py", "events_work"): "work's own writer",
-    ("history/recording.py", "events_event"): "an event ends with its last delivery",
-    ("history/recording.py", "history_attempt"): "history's own writer",
-    ("history/recording.py", "history_delivery"): "history's own writer",
     (
-        "history/recording.py",
+        "history/recording/endings.py",
+        "events_event",
+    ): "an event ends with its last delivery",
+    ("history/recording/endings.py", "history_delivery"): "history's own writer",
+    ("history/recording/endings.py", "history_tally"): "history's own writer",
+    ("history/recording/facts.py", "events_event"): "an event has work once more",
+    ("history/recording/facts.py", "history_delivery"): "history's own writer",
+    ("history/recording/waves.py", "history_attempt"): "history's own writer",
+    (
+        "history/recording/waves.py",
         "history_suppression",
     ): "a bounce, in the same transaction",
-    ("history/recording.py", "history_tally"): "history's own writer",
     (
         "templates_app/publishing/verbs.py",
         "events_eventtype",
     ): "live_channels, for the door",
 }
 ORM_WRITERS = {
-    ("history/recording.py", "Execution"): "history's own writer",
+    ("history/recording/executions.py", "Execution"): "history's own writer",
     ("templates_app/content_blocks.py", "ContentBlockVersion"): "a block's own writer",
     ("templates_app/proofing.py", "Proof"): "proofs' own writer",
     ("templates_app/proofing.py", "ProofRecipient"): "proofs' own writer",

@@ -15,7 +15,18 @@ from django.db import connection, transaction
 from django.test import Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from events import admission, doorbell, identities, ids, intake, ringing, strict_json
+from events import (
+    admission,
+    api_keys,
+    doorbell,
+    identities,
+    ids,
+    intake,
+    known_types,
+    ringing,
+    statements,
+    strict_json,
+)
 from events.facts import facts_of
 from events.intake import Accepted
 from events.models import (
@@ -134,27 +145,153 @@ def test_numbers_keep_the_digits_they_came_with(
     assert facts.ctx["n"] == body["ctx"]["n"]
 
 
-def test_one_new_event_costs_three_statements(
-    client: Client, event_type: EventType, django_assert_num_queries: Any
+def test_one_new_event_costs_one_statement_when_key_and_type_are_known(
+    client: Client,
+    event_type: EventType,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: Any,
 ) -> None:
-    """Key, type, one insert; and a transaction, which is a savepoint in a test."""
+    """With both keys of the caller two, in a transaction (here a savepoint)."""
+    settings.TXMSG_INTAKE_CACHE_SECONDS = 60.0
+    headers = {"Authorization": f"Bearer {factories.make_key()}"}
+    prepared: list[str] = []
+    really = statements.rows
+
+    def rows(statement: str, values: Any) -> Any:
+        prepared.append(statement)
+        return really(statement, values)
+
+    monkeypatch.setattr(statements, "rows", rows)
+
+    def post(*, by_the_orm: int, at_once: int, key: str = "", **fields: Any) -> None:
+        prepared.clear()
+        more = {"Idempotency-Key": key} if key else {}
+        with django_assert_num_queries(by_the_orm):
+            answer = client.post(
+                "/api/v1/events",
+                factories.body_for(event_type, **fields),
+                content_type="application/json",
+                headers={**headers, **more},
+            )
+        assert answer.status_code == 202, answer.content
+        assert len(prepared) == at_once
+
+    post(by_the_orm=3, at_once=1)  # the key, that it was used, and the type
+    post(by_the_orm=0, at_once=1)
+    post(by_the_orm=0, at_once=1, key="k")
+    post(by_the_orm=0, at_once=1, external_id="e")
+    post(by_the_orm=2, at_once=2, key="k2", external_id="e2")
+
+
+# What is kept in memory
+
+
+@pytest.fixture
+def kept(settings: Any) -> Iterator[None]:
+    """Keys and types stay in memory for longer than any test takes."""
+    settings.TXMSG_INTAKE_CACHE_SECONDS = 60.0
+    yield
+    known_types.forget()
+    api_keys.forget()
+
+
+@pytest.mark.usefixtures("kept")
+def test_memory_never_says_no() -> None:
+    """Whoever publishes, or mends what stood in the way, can post at once."""
+    event_type = factories.make_event_type()
+    caller = factories.make_caller()
+    assert refused(event_type, caller).code == "not_published"
+    EventType.objects.update(live_channels=["email"])
+    assert factories.accept(event_type, caller).status == "pending"
+    EventType.objects.update(live_channels=[], when_uncovered="store")
+    # Said yes from memory: the row waits for nothing, and is parked when it is claimed.
+    assert factories.accept(event_type, caller).status == "pending"
+    known_types.forget()
+    assert factories.accept(event_type, caller).status == "not_covered"
+    EventType.objects.update(live_channels=["email"])
+    assert factories.accept(event_type, caller).status == "pending"
+
+    ctx = {"order": {"number": "1"}, "gift": True}
+    assert refused(event_type, caller, ctx=ctx).code == "unknown_variable"
+    EventType.objects.update(contract={"type": "object"})
+    assert factories.accept(event_type, caller, ctx=ctx).status == "pending"
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_is_in_memory_is_seen_anew_when_its_time_is_over(
+    event_type: EventType, settings: Any
+) -> None:
+    settings.TXMSG_INTAKE_CACHE_SECONDS = 0.0
+    caller = factories.make_caller()
+    factories.accept(event_type, caller)
+    EventType.objects.update(live_channels=[])
+    assert refused(event_type, caller).code == "not_published"
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_revoked_key_ends_at_once_here_and_elsewhere_with_memory(
+    client: Client, event_type: EventType
+) -> None:
     headers = {"Authorization": f"Bearer {factories.make_key()}"}
 
-    def post(**more: str) -> None:
-        answer = client.post(
+    def post() -> int:
+        return client.post(
             "/api/v1/events",
             factories.body_for(event_type),
             content_type="application/json",
-            headers={**headers, **more},
-        )
-        assert answer.status_code == 202, answer.content
+            headers=headers,
+        ).status_code
 
-    with django_assert_num_queries(3 + 2 + 1):  # and that the key was used, once
-        post()
-    with django_assert_num_queries(3 + 2):
-        post()
-    with django_assert_num_queries(3 + 2 + 1):
-        post(**{"Idempotency-Key": "k"})
+    key = ApiKey.objects.get()
+    assert post() == 202
+    ApiKey.objects.update(revoked_at=datetime.now(UTC))
+    assert post() == 202, "another process revoked it: seen within the second"
+    api_keys.forget()
+    assert post() == 401
+    ApiKey.objects.update(revoked_at=None)
+    assert post() == 202
+    api_keys.revoke(key)
+    assert post() == 401
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_key_in_memory_ends_with_its_time_and_at_its_networks(
+    client: Client, event_type: EventType
+) -> None:
+    text = factories.make_key()
+    soon = datetime.now(UTC) + timedelta(seconds=30)
+    ApiKey.objects.update(expires_at=soon)
+    Source.objects.update(allowed_networks=["10.0.0.0/8"])
+
+    def ask(address: str) -> str:
+        try:
+            api_keys.authenticate(f"Bearer {text}", remote_address=address)
+        except Refused as error:
+            return error.code
+        return "ok"
+
+    assert [ask("10.0.0.1"), ask("11.0.0.1"), ask("10.0.0.1")] == [
+        "ok",
+        "ip_not_allowed",
+        "ok",
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api_keys.timezone, "now", lambda: soon)
+        assert ask("10.0.0.1") == "key_expired"
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.django_db(transaction=True)
+def test_a_type_or_source_that_is_gone_is_no_500(event_type: EventType) -> None:
+    caller = factories.make_caller()
+    factories.accept(event_type, caller)
+    Work.objects.all().delete()
+    Event.objects.all().delete()
+    EventType.objects.all().delete()
+    gone = refused(event_type, caller)
+    assert (gone.status, gone.retryable) == (503, True)
+    assert refused(event_type, caller).code == "unknown_event_type"
 
 
 # Lanes, channels, times

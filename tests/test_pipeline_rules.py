@@ -20,7 +20,7 @@ from events.models import Event, EventType, Stage, Work
 from events.work import Claim, Item, claiming
 from history import recording
 from history.models import Attempt, Delivery, DeliveryStatus, Reason, Tally
-from history.recording import Ending, Results
+from history.recording import Ending, Results, endings
 from templates_app import publishing
 from templates_app.models import Message, UnknownOutcome, Version
 from templates_app.rendering import RenderedMessage
@@ -219,7 +219,7 @@ def test_one_row_refused_for_its_data_does_not_keep_its_neighbours(
     claimed = claim()
     results = sent(claimed.items)
     bad = Ending(claimed.items[1].id, DeliveryStatus.SENT, answer="\x00 no text")
-    monkeypatch.setattr(recording, "_clean", lambda text, _limit: text)
+    monkeypatch.setattr(endings, "clean", lambda text, _limit: text)
 
     recorded = recording.record(
         Results(endings=[results.endings[0], bad, results.endings[2]]),
@@ -676,7 +676,7 @@ def test_the_claim_is_bounded_by_the_index_of_due_rows(version: Version) -> None
             "floor": work.BEGINNING,
             "sending": False,
             "taken": arrays.uuids([]),
-            "share": 10,
+            "shares": arrays.bigints([10]),
             "deaths": 3,
         },
     )

@@ -5,10 +5,12 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from events.masking import mask_context
-from templates_app.rendering import RenderContext
+from templates_app.rendering import RenderContext, RenderError
 from templates_app.rendering.formatting import Formats
-from templates_app.rendering.liquid import parse
+from templates_app.rendering.liquid import Template, parse
 
 FROZEN = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 
@@ -47,8 +49,19 @@ def render_plain(source: str, context: RenderContext | None = None, **ctx: Any) 
 
 
 def _render(source: str, context: RenderContext, *, html: bool) -> str:
+    """Return what python-liquid renders; the compiled template says the same."""
     template = parse(source, html=html, part="html" if html else "text")
-    return template.render(context.variables(), Formats.of(context))
+    quick = Template(template.source, template.part, template.bound).prepare()
+    inputs = context.variables(), Formats.of(context)
+    try:
+        text = template.interpreted(*inputs)
+    except RenderError as error:
+        with pytest.raises(RenderError) as caught:
+            quick.render(*inputs)
+        assert caught.value.as_dict() == error.as_dict()
+        raise
+    assert quick.render(*inputs) == text
+    return text
 
 
 def test_all_roots_are_there_and_rtevent_is_the_event() -> None:

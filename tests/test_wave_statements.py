@@ -16,7 +16,7 @@ from events.models import Event, EventType, Work
 from events.work import Claim, claiming
 from history import recording
 from history.models import Delivery, DeliveryStatus, Tally
-from history.recording import Ending, Results
+from history.recording import Ending, Results, endings
 from templates_app import publishing
 from templates_app.models import Version
 from tests import factories
@@ -30,7 +30,7 @@ def version() -> Version:
 
 
 def accept(version: Version, count: int) -> None:
-    event_type = EventType.objects.get(pk=version.message.event_type_id)
+    event_type = EventType.objects.get(pk=version.message.event_type_id or 0)
     caller = factories.make_caller()
     for _ in range(count):
         factories.accept(event_type, caller)
@@ -58,9 +58,9 @@ def mark(claimed: Claim) -> set[Any]:
 
 def sent(claimed: Claim) -> Results:
     item = claimed.items[0]
-    message_id = Version.objects.get(pk=item.version_id).message_id
+    version = Version.objects.get(pk=item.version_id or 0)
     execution = recording.execution_for(
-        item.version_id or 0, message_id, at=datetime.now(UTC)
+        version.pk, version.message_id, at=datetime.now(UTC)
     )
     return Results(
         endings=[
@@ -88,9 +88,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]]:
 
     with monkeypatch.context() as patch, CaptureQueriesContext(connection) as queries:
         patch.setattr(statements, "rows", spy)
-        yield lambda: (
-            len(prepared) + sum("SAVEPOINT" not in q["sql"] for q in queries)
-        )
+        yield lambda: len(prepared) + sum("SAVEPOINT" not in q["sql"] for q in queries)
 
 
 @pytest.mark.parametrize("size", [1, 40])
@@ -143,7 +141,7 @@ def test_a_wave_that_the_database_refuses_does_not_keep_the_next_from_being_mark
     accept(version, 2)
     claimed = claim()
     first, second = claimed.items
-    monkeypatch.setattr(recording, "_clean", lambda text, _limit: text)
+    monkeypatch.setattr(endings, "clean", lambda text, _limit: text)
 
     recorded = recording.record(
         Results(endings=[Ending(first.id, DeliveryStatus.SENT, answer="\x00")]),

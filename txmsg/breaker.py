@@ -8,6 +8,7 @@ it each process knows what it saw itself. Must not know how anything is sent.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import secrets
 import sys
@@ -81,6 +82,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[5])
 _LET_GO = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 """
+_FORGET = "redis.call('DEL', KEYS[1], KEYS[2])"
 _LOOK = (
     _NOW
     + """
@@ -222,6 +224,16 @@ def opened() -> list[Opened]:
             )
         )
     return found
+
+
+def forget() -> None:
+    """Close every breaker that this process knows of, as if nothing had failed."""
+    for channel in _limits:
+        with contextlib.suppress(valkey.Away):
+            valkey.ask(_FORGET, [_key(channel), _probe_key(channel)], [])
+    _own.clear()
+    _limits.clear()
+    _trusted_until.clear()
 
 
 def _leave(may_try: int, limit: int, wait: bytes | str) -> Leave:

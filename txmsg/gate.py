@@ -76,3 +76,9 @@ def room(channel: str) -> int:
         return 0
     rate = settings.TXMSG_PACE.get(channel)
     return UNLIMITED if rate is None else max(1, math.ceil(rate * PACED_SECONDS))
+
+
+def forget() -> None:
+    """Forget every provider that was not reached."""
+    _rests_until.clear()
+    breaker.forget()

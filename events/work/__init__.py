@@ -10,14 +10,7 @@ row is next worth looking at, and never after `expires_at`: so a parked or held 
 comes due by itself when it expires.
 """
 
-from events.work.claiming import (
-    BEGINNING,
-    DEATHS_ALLOWED,
-    Claim,
-    Item,
-    claim,
-    claim_run_out,
-)
+from events.work.claiming import BEGINNING, claim, claim_run_out
 from events.work.leases import (
     FINISH,
     begin,
@@ -34,6 +27,7 @@ from events.work.leases import (
     wake,
 )
 from events.work.operating import NewRow, Taken, add, take_over, wake_held
+from events.work.rows import DEATHS_ALLOWED, Claim, Item
 
 __all__ = [
     "BEGINNING",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
@@ -16,8 +16,8 @@ from events import arrays, ids, statements
 from events.facts import StoredFacts, stored
 from events.models import Stage
 from events.routing import LiveVersion, Route, RouteKey, TypeRules, choose_routes
+from events.work.rows import DEATHS_ALLOWED, Claim, Item, Row
 
-DEATHS_ALLOWED = 3
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 # Plans are kept, and may have been made when a table was empty, or said to be: left to
 # its estimates, such a plan would later read or sort the whole backlog, or compare each
@@ -49,85 +49,6 @@ _DUE = """
         ORDER BY due_at LIMIT t.share FOR UPDATE SKIP LOCKED
     ) AS w
 """
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """A row of work under a lease of this worker; nobody changes it after the claim.
-
-    `crashed`: its worker died over it alone too often. `expired`: it is not worth
-    sending any more. Other rows are routed and pinned to a version.
-    """
-
-    id: UUID
-    event_id: UUID
-    type_id: int
-    stage: str
-    channel: str
-    address: str
-    version_id: int | None
-    pinned_at: datetime | None
-    expires_at: datetime
-    attempts: int
-    possible_duplicate: bool
-    retry_of: UUID | None
-    marked_at: datetime | None
-    expired: bool
-    crashed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What one claim brought.
-
-    `low_water` is the earliest due time seen: nothing of this lane is due before it,
-    but for rows that others held locked. `parked` rows wait for a message. `facts` are
-    those of the items' events, by event id, but for items that expired.
-    """
-
-    lease_no: int = 0
-    items: Sequence[Item] = ()
-    low_water: datetime | None = None
-    is_full: bool = False
-    parked: int = 0
-    facts: Mapping[UUID, StoredFacts] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class _Row(Item):
-    """A due row of Work, and what the claim makes of it."""
-
-    due_at: datetime
-    lease_no: int
-    lease_owner: str
-    lease_size: int
-    begun: int
-    deaths: int
-    is_parked: bool = False
-
-    def take(self, route: Route, version: LiveVersion, now: datetime) -> None:
-        """Send this row by a route, or let it wait while the message is paused."""
-        self.channel, self.address = route.channel, route.address
-        if version.is_paused:
-            self.stage, self.is_parked = Stage.PAUSED.value, True
-            return
-        self.stage = (Stage.RETRY if self.attempts else Stage.QUEUED).value
-        if self.version_id is None:
-            self.version_id, self.pinned_at = version.id, now
-
-    def unpin(self) -> None:
-        """Let the next claim that sends this row pin what is live then."""
-        self.version_id = self.pinned_at = None
-
-    def wait(self, stage: Stage) -> None:
-        """Let the event wait unrouted."""
-        self.stage, self.is_parked = stage.value, True
-        self.channel, self.address = "", ""
-
-    def count_death(self) -> None:
-        """Hold a death against this row."""
-        self.deaths += 1
-        self.crashed = self.deaths >= DEATHS_ALLOWED
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +149,9 @@ def _select_due(
     caps: Mapping[int, int],
     floor: datetime,
     sending: bool = False,
-) -> list[_Row]:
+) -> list[Row]:
     """Lock due rows: the oldest of each type in turn, then of types that have more."""
-    rows: list[_Row] = []
+    rows: list[Row] = []
     room = {type_id: min(limit, caps.get(type_id, limit)) for type_id in types}
     share = -(-limit // max(1, len(room)))
     for _ in range(2):
@@ -248,7 +169,7 @@ def _select_due(
             "taken": arrays.uuids(row.id for row in rows),
             "deaths": DEATHS_ALLOWED,
         }
-        found = [_Row(*row) for row in statements.rows(_DUE, values)]
+        found = [Row(*row) for row in statements.rows(_DUE, values)]
         found.sort(key=_due_at)
         rows += found[: limit - len(rows)]
         counts = Counter(row.type_id for row in found)
@@ -261,7 +182,7 @@ def _select_due(
     return rows
 
 
-def _without_neighbours_of_a_death(rows: list[_Row]) -> list[_Row]:
+def _without_neighbours_of_a_death(rows: list[Row]) -> list[Row]:
     """Keep, if a worker died over some of these rows, half of what it had; else all."""
     suspects = [row for row in rows if row.lease_owner]
     if not suspects:
@@ -273,7 +194,7 @@ def _without_neighbours_of_a_death(rows: list[_Row]) -> list[_Row]:
     return group[: max(1, first.lease_size // 2)]
 
 
-def _unpin(rows: list[_Row], live_pins: Callable[[set[int]], set[int]]) -> None:
+def _unpin(rows: list[Row], live_pins: Callable[[set[int]], set[int]]) -> None:
     """Take the version off rows that were never tried, or whose message is not live."""
     pins = {row.version_id for row in rows if row.version_id and row.attempts}
     kept = live_pins({pin for pin in pins if pin}) if pins else set()
@@ -283,11 +204,11 @@ def _unpin(rows: list[_Row], live_pins: Callable[[set[int]], set[int]]) -> None:
 
 
 def _route(
-    rows: list[_Row],
+    rows: list[Row],
     rules: _Rules,
     live: Mapping[RouteKey, LiveVersion],
     facts: Mapping[UUID, StoredFacts],
-) -> Iterator[tuple[_Row, _Row]]:
+) -> Iterator[tuple[Row, Row]]:
     """Choose channel, address and version of rows that lack them; park the others.
 
     Yields the rows of further channels, each behind the row of its event.
@@ -308,11 +229,11 @@ def _route(
 
 
 def _route_event(
-    row: _Row,
+    row: Row,
     rules: _Rules,
     live: Mapping[RouteKey, LiveVersion],
     facts: StoredFacts | None,
-) -> Iterator[_Row]:
+) -> Iterator[Row]:
     """Route an event: its row becomes the first delivery; yield the others."""
     routes = choose_routes(
         rules.types[row.type_id],
@@ -344,8 +265,8 @@ def _route_event(
 
 
 def _lease(
-    rows: list[_Row],
-    siblings: Sequence[tuple[_Row, _Row]],
+    rows: list[Row],
+    siblings: Sequence[tuple[Row, Row]],
     owner: str,
     lease_seconds: float,
 ) -> int:
@@ -406,7 +327,7 @@ _INSERT = f"""
 """
 
 
-def _columns(rows: list[_Row]) -> dict[str, Any]:
+def _columns(rows: list[Row]) -> dict[str, Any]:
     return {
         "ids": arrays.uuids(row.id for row in rows),
         "stages": arrays.texts(row.stage for row in rows),

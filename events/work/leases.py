@@ -31,9 +31,10 @@ _MARK = f"""
     UPDATE events_work
     SET stage = 'sending', marked_at = clock_timestamp(),
         begun = CASE WHEN %(alone)b THEN lease_no ELSE begun END,
-        due_at = CASE WHEN due_at > clock_timestamp() + make_interval(secs => %(enough)b)
-                      THEN due_at
-                      ELSE clock_timestamp() + make_interval(secs => %(lease)b) END
+        due_at = CASE
+            WHEN due_at > clock_timestamp() + make_interval(secs => %(enough)b)
+            THEN due_at
+            ELSE clock_timestamp() + make_interval(secs => %(lease)b) END
     WHERE id = ANY(ARRAY({_MINE}
         AND stage <> 'sending' AND expires_at > clock_timestamp()
         AND due_at > clock_timestamp() + make_interval(secs => %(send)b)
@@ -135,9 +136,7 @@ def hand_back(
     return {row[0] for row in statements.rows(_HAND_BACK, values)}
 
 
-def postpone(
-    delays: Mapping[UUID, tuple[float, bool]], *, lease_no: int
-) -> set[UUID]:
+def postpone(delays: Mapping[UUID, tuple[float, bool]], *, lease_no: int) -> set[UUID]:
     """Let rows be tried again after a delay, in seconds; count one attempt each.
 
     The second of each pair: the try may have arrived, so the next is a possible

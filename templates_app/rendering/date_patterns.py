@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -37,6 +38,10 @@ _FIELDS: dict[str, _Samples] = {
     "m": (attrgetter("minute"), 0, [_DAY.replace(minute=at) for at in range(60)]),
     "s": (attrgetter("second"), 0, [_DAY.replace(second=at) for at in range(60)]),
 }
+
+
+# Fields that Babel writes in plain digits.
+_DIGITS = frozenset("dhHKkms")
 
 
 def date_format(pattern: str, locale: Locale) -> DateFormat | None:
@@ -72,9 +77,21 @@ def _field(letter: str, count: int, locale: Locale) -> DateFormat:
     if letter in "yu":
         return _year(count)
     read, lowest, samples = _FIELDS[letter]
-    name = letter * count
-    table = [DateTimeFormat(sample, locale)[name] for sample in samples]
+    if letter in _DIGITS or (letter in "ML" and count <= 2):
+        table = _digits(letter, count)
+    else:
+        name = letter * count
+        table = [DateTimeFormat(sample, locale)[name] for sample in samples]
     return lambda moment: table[read(moment) - lowest]
+
+
+@lru_cache(maxsize=64)
+def _digits(letter: str, count: int) -> list[str]:
+    """Return the table of a field that is written the same in all languages."""
+    english = Locale("en")
+    return [
+        DateTimeFormat(each, english)[letter * count] for each in _FIELDS[letter][2]
+    ]
 
 
 def _year(count: int) -> DateFormat:

@@ -110,9 +110,9 @@ class Template:
         return self.bound.nodes
 
     @property
-    def is_compiled(self) -> bool:
-        """Whether a function renders it, as long as nothing goes wrong."""
-        return bool(self._functions) and self._functions[0] is not None
+    def function(self) -> Compiled | None:
+        """What renders it as long as nothing goes wrong, once it is prepared."""
+        return self._functions[0] if self._functions else None
 
     @property
     def fixed(self) -> str | None:
@@ -139,7 +139,7 @@ class Template:
         self, variables: Mapping[str, Any], formats: Formats
     ) -> tuple[str, bool]:
         """Return the text, and whether its addresses are known to be harmless."""
-        function = self._functions[0] if self._functions else None
+        function = self.function
         if function is not None:
             try:
                 text, is_harmless = function.render(variables, formats)

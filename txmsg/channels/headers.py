@@ -51,7 +51,9 @@ def mailbox(name: str, address: str) -> str:
         return address
     if _PLAIN_PHRASE.fullmatch(name) or not _is_plain(name):
         return f"{encoded(name)}\r\n <{address}>"
-    return f'"{quote(encoded(name))}" <{address}>'
+    quoted = f'"{quote(encoded(name))}"'
+    fold = "\r\n" if len(quoted) + len(address) > LONGEST_PLAIN else ""
+    return f"{quoted}{fold} <{address}>"
 
 
 def encoded(text: str) -> str:

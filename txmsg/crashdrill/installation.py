@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import logging
 import os
 import signal
 import socket
@@ -105,6 +106,8 @@ class Installation:
         self.nursery = Nursery()
 
     def __enter__(self) -> Installation:
+        # The processes say what they do in their logs; this one says what it found.
+        logging.disable(logging.WARNING)
         with contextlib.ExitStack() as stack:
             stack.callback(self.nursery.close)
             self.failpoints.mkdir(parents=True)
@@ -278,7 +281,7 @@ class Installation:
                 for name, start in self._wanted.items():
                     child = self.children[name]
                     # One that cannot even start must not be started without end.
-                    if child.is_alive() or time.monotonic() - child.born_at < 0.1:
+                    if child.is_alive() or time.monotonic() - child.born_at < 0.2:
                         continue
                     self.deaths[name] += 1
                     self.children[name] = start()

@@ -53,9 +53,8 @@ class Cell:
         """
         if self.point not in ("P5", "P6", "P7") or self.channel == "push":
             return [(1, "sent", False)]
-        if self.point != "P5":
-            firsts = [1]
-        else:
+        firsts = [1]
+        if self.point == "P5":
             firsts = [0] if self.action == "kill" else [0, 1]
         if self.policy == UnknownOutcome.MUST_ARRIVE:
             return [(first + 1, "sent", True) for first in firsts]

@@ -51,7 +51,7 @@ _UNSENT = frozenset({"failed", "expired", "excluded", "cancelled"})
 
 @dataclass(slots=True)
 class Row:
-    """A delivery, ended or still in work (then `status` is its stage, and `is_open`)."""
+    """A delivery; one that is still in work, `is_open`, has its stage as `status`."""
 
     id: str
     status: str
@@ -101,7 +101,7 @@ class Oracle:
         rows = self.rows_of(known)
         for event in events:
             self._judge_event(found, event, rows.get(str(event.id), []), copies, calm)
-        self._judge_existence(found, known)
+        self._judge_existence(found, known, rows)
         self._judge_ends(found, rows)
         self._judge_contents(found, known, rows, copies)
         self._judge_times(found, known, copies)
@@ -144,16 +144,14 @@ class Oracle:
         if event.id is None:
             found.breach("I1", f"{event.key} was never answered")
             return
-        if not rows:
-            found.lost += 1
-            found.breach("I1", f"{event.id} has neither work nor a delivery")
         for row in rows:
             count = len(copies.get(row.id, ()))
             found.copies[count] += 1
             found.statuses[row.status] += 1
             found.flagged += row.flagged
             found.uncertain += row.status == "uncertain"
-            if row.is_open and row.status not in ("held", "paused"):
+            waits = row.status in ("held", "paused") or event.wish.scheduled_at
+            if row.is_open and not waits:
                 found.not_final += 1
                 found.breach("I2", f"{row.id} is still {row.status}")
             self._judge_copies(found, event, row, count)
@@ -176,14 +174,28 @@ class Oracle:
         if row.status in _UNSENT and count:
             found.breach("I5", f"{row.id} is {row.status} and arrived")
 
-    def _judge_existence(self, found: Judgement, known: dict[str, Accepted]) -> None:
-        there = {
-            str(row[0])
-            for row in self._installation.query("SELECT id FROM events_event")
+    def _judge_existence(
+        self, found: Judgement, known: dict[str, Accepted], rows: dict[str, list[Row]]
+    ) -> None:
+        """Find events that do not exist, and those that nothing was made of.
+
+        An event that ended before it was routed has no delivery, but an outcome.
+        """
+        outcomes = {
+            str(identifier): str(outcome)
+            for identifier, outcome in self._installation.query(
+                "SELECT id, outcome FROM events_event"
+            )
         }
-        for identifier in known.keys() - there:
-            found.lost += 1
-            found.breach("I1", f"{identifier} was answered for and does not exist")
+        for identifier in known:
+            if identifier not in outcomes:
+                found.lost += 1
+                found.breach("I1", f"{identifier} was answered for, does not exist")
+            elif not rows.get(identifier) and not outcomes[identifier]:
+                found.lost += 1
+                found.breach("I1", f"{identifier} has neither work nor an end")
+            elif not rows.get(identifier):
+                found.statuses[outcomes[identifier]] += 1
 
     def _judge_ends(self, found: Judgement, rows: dict[str, list[Row]]) -> None:
         ended = [row for group in rows.values() for row in group if not row.is_open]
@@ -325,12 +337,16 @@ def contents(copy: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
 def digests(
     channel: str, headers: dict[str, str], parts: dict[str, str]
 ) -> Iterator[bytes]:
-    """Yield the digests of a message; a mail may have gained a last line end."""
+    """Yield the digests that a message may have had.
+
+    A mail may have gained a last line end, and does not show an empty header.
+    """
     names = list(parts)
     choices = [{parts[n], parts[n].removesuffix("\n")} for n in names]
     for texts in itertools.product(*choices):
-        facts = [channel, headers, dict(zip(names, texts, strict=True))]
-        canonical = json.dumps(
-            facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        )
-        yield hashlib.sha256(canonical.encode()).digest()[:16]
+        for known in (headers, {"reply_to": "", **headers}):
+            facts = [channel, known, dict(zip(names, texts, strict=True))]
+            canonical = json.dumps(
+                facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+            )
+            yield hashlib.sha256(canonical.encode()).digest()[:16]

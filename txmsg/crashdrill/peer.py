@@ -158,8 +158,10 @@ class Peer:
         writer.close()
 
 
+_EXTENSIONS = ("sink", "PIPELINING", "8BITMIME", "SMTPUTF8")
 _ANSWERS = {
-    b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE\r\n",
+    b"EHLO": "".join(f"250-{name}\r\n" for name in _EXTENSIONS).encode()
+    + b"250 SIZE\r\n",
     b"MAIL": b"250 2.1.0 ok\r\n",
 }
 

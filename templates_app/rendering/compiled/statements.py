@@ -164,9 +164,7 @@ class Statements:
         if name in self.expressions.texts:
             line(f"{text} = {quick}")
         else:
-            line(
-                f"{text} = {quick} if {name}.__class__ is str else {function}({name})"
-            )
+            line(f"{text} = {quick} if {name}.__class__ is str else {function}({name})")
         self._piece(text, node)
 
     def _cycle(self, node: SafeCycleNode) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-import subprocess
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from txmsg import embedded
 from txmsg.crashdrill import drill, report
 from txmsg.crashdrill.installation import environment
 
@@ -66,18 +67,20 @@ class Command(BaseCommand):
             arguments += [f"--{o}" for o in ("full", "json") if options[o]]
             if options["only"]:
                 arguments.append(f"--only={','.join(options['only'])}")
-            process = subprocess.Popen(
+            process = embedded.spawn(
                 [sys.executable, sys.argv[0], "crashdrill", *arguments],
+                death_signal=signal.SIGTERM,
                 env=environment(Path(name)),
             )
-            try:
-                return process.wait()
-            except BaseException:
-                process.terminate()
-                process.wait(20)
-                raise
+            # Asked to end, it ends what it started, and then we remove the folder.
+            stack.callback(process.wait)
+            for which in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(which, lambda *_: process.terminate())
+            return process.wait()
 
     def _drill(self, seed: int, options: dict[str, Any]) -> int:
+        for which in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(which, lambda *_: sys.exit(1))
         self._say(f"seed {seed}")
         self._say(report.HEAD)
         done: list[report.Run] = []

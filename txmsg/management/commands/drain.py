@@ -8,11 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from events.models import Channel, Lane, Stage, Work
-from txmsg import errands, jobs, pipeline, sweeper
+from txmsg import errands, gate, jobs, pipeline, sweeper
 from txmsg.channels import get_channel
 from txmsg.management.options import read_lanes
 from txmsg.pipeline import Drain
@@ -58,7 +58,10 @@ class Command(BaseCommand):
     def _say_what_is_left(self, lanes: Sequence[str], broken: set[str]) -> bool:
         """Print it with its reason; return whether it was due."""
         rows = Work.objects.filter(lane__in=lanes)
-        due = rows.filter(due_at__lte=Now()).count()
+        # What would go by these is not even claimed.
+        resting = [channel for channel in Channel.values if not gate.room(channel)]
+        is_waiting = Q(due_at__gt=Now()) | Q(channel__in=resting)
+        due = rows.exclude(is_waiting).count()
         if due:
             self.stdout.write(
                 f"{due} still due: the time was up, or they came just now"
@@ -68,14 +71,14 @@ class Command(BaseCommand):
         # off. Only what was never tried tells of a broken route by itself.
         waiting = (
             rows.filter(
-                due_at__gt=Now(), lease_owner="", stage__in=[Stage.QUEUED, Stage.RETRY]
+                is_waiting, lease_owner="", stage__in=[Stage.QUEUED, Stage.RETRY]
             )
             .order_by("channel", "stage")
             .values_list("channel", "stage")
             .annotate(number=Count("id"))
         )
         for channel, stage, number in waiting:
-            if stage == Stage.QUEUED or channel in broken:
+            if stage == Stage.QUEUED or channel in {*broken, *resting}:
                 is_left = True
                 self.stdout.write(f"{number} still wait: {_why(channel)}")
             else:
