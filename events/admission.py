@@ -174,9 +174,7 @@ def _check(
     )
 
 
-def _check_context(
-    event: EventIn, known: KnownType
-) -> tuple[list[Fault], list[Fault]]:
+def _check_context(event: EventIn, known: KnownType) -> tuple[list[Fault], list[Fault]]:
     """Hold a context against the contract; return faults if strict, and warnings."""
     event_type = known.type
     if event_type.contract_mode == ContractMode.OPEN:

@@ -68,16 +68,24 @@ class _WithDuplicates(dict[str, Any]):
 
 def loads(body: bytes) -> dict[str, Any]:
     """Return the one JSON object in a body; raise Refused with every fault."""
-    value = parse(body)
-    check(value)
-    return value
+    parsed = parse(body)
+    check(parsed.value, has_escapes=parsed.has_escapes)
+    return parsed.value
 
 
-def parse(body: bytes) -> dict[str, Any]:
-    """Return the one JSON object in a body, not yet safe: `check` has to follow.
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The one JSON object of a body, not yet safe: `check` has to follow.
 
-    Raises Refused when the body is no JSON object at all.
+    Without an escape such as ``\\u0000`` no string of it holds what must not be there.
     """
+
+    value: dict[str, Any]
+    has_escapes: bool
+
+
+def parse(body: bytes) -> Parsed:
+    """Return what is in a body; raise Refused when it is no JSON object at all."""
     text = _decode(body)
     try:
         value = json.loads(
@@ -105,12 +113,12 @@ def parse(body: bytes) -> dict[str, Any]:
         raise _refusal([Fault("", "too_deep", _sentence("", "too_deep"))]) from None
     if not isinstance(value, dict):
         raise Refused(400, "object_required", "The body must be one JSON object.")
-    return value
+    return Parsed(value, "\\u" in text)
 
 
-def check(value: dict[str, Any]) -> None:
+def check(value: dict[str, Any], *, has_escapes: bool) -> None:
     """Raise Refused with every fault of a value from `parse`, or of an object in it."""
-    if _is_clean(value):
+    if _is_clean(value, has_escapes):
         return
     faults = list(itertools.islice(_faults(value, "", 1, _Count()), _MAX_FAULTS))
     if faults:
@@ -122,9 +130,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     text = (
         _encode(value)
         if indent is None
-        else json.dumps(
-            value, ensure_ascii=False, default=_mark_decimal, indent=indent
-        )
+        else json.dumps(value, ensure_ascii=False, default=_mark_decimal, indent=indent)
     )
     return _unmarked(text)
 
@@ -153,7 +159,10 @@ def _mark_decimal(value: Any) -> str:
     raise TypeError(message)
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, default=_mark_decimal).encode
+# What was read from JSON holds no circle.
+_encode = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, default=_mark_decimal
+).encode
 
 
 def _unmarked(text: str) -> str:
@@ -214,7 +223,7 @@ def _integer(text: str) -> int | _BadNumber:
     return number
 
 
-def _is_clean(value: dict[str, Any]) -> bool:
+def _is_clean(value: dict[str, Any], has_escapes: bool) -> bool:
     """Say whether a value surely has no fault, at a fraction of what `_faults` costs.
 
     Level by level. Whatever is odd is left to `_faults`, which knows places and words.
@@ -227,7 +236,7 @@ def _is_clean(value: dict[str, Any]) -> bool:
             items = holder
             if type(holder) is dict:
                 keys += len(holder)
-                if not all(map(_is_plain_key, holder)):
+                if not _are_clean_keys(holder, has_escapes):
                     return False
                 items = holder.values()
             elif type(holder) is not list or len(holder) > MAX_ARRAY_LENGTH:
@@ -235,10 +244,9 @@ def _is_clean(value: dict[str, Any]) -> bool:
             for item in items:
                 kind = type(item)
                 if kind is str:
-                    if not item.isascii() or len(item) > MAX_STRING_LENGTH:
-                        if _string_code(item):
-                            return False
-                    elif "\x00" in item:
+                    if len(item) > MAX_STRING_LENGTH or (
+                        has_escapes and _string_code(item)
+                    ):
                         return False
                 elif kind is dict or kind is list:
                     below.append(item)
@@ -250,8 +258,12 @@ def _is_clean(value: dict[str, Any]) -> bool:
     return False
 
 
-# The usual keys; others are looked at closely.
-_is_plain_key = re.compile(f"[!-~]{{1,{MAX_KEY_LENGTH}}}").fullmatch
+def _are_clean_keys(keys: dict[str, Any], has_escapes: bool) -> bool:
+    if not keys:
+        return True
+    if "" in keys or max(map(len, keys)) > MAX_KEY_LENGTH:
+        return False
+    return not has_escapes or not any(map(_string_code, keys))
 
 
 def _faults(value: Any, pointer: str, depth: int, count: _Count) -> Iterator[Fault]:

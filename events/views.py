@@ -47,7 +47,7 @@ def api_view(*methods: str) -> Callable[[View], View]:
             try:
                 _check_line(request, allowed)
                 caller = api_keys.authenticate(
-                    request.headers.get("Authorization"),
+                    request.META.get("HTTP_AUTHORIZATION"),
                     remote_address=request.META.get("REMOTE_ADDR", ""),
                 )
                 answer = view(request, caller, *args, **kwargs)
@@ -155,7 +155,7 @@ def _check_line(request: HttpRequest, allowed: Sequence[str]) -> None:
 def _body(request: HttpRequest, *, longest: int = MAX_BODY_BYTES) -> bytes:
     _check_content(request)
     try:
-        length = int(request.headers.get("Content-Length") or 0)
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         length = 0
     if length > longest:
@@ -179,7 +179,7 @@ def _check_content(request: HttpRequest) -> None:
     charset = (request.content_params or {}).get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8"):
         raise Refused(415, "utf8_required", "JSON here is in UTF-8.")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise Refused(
             415, "encoding_not_supported", "Send the body without Content-Encoding."
         )
@@ -187,7 +187,7 @@ def _check_content(request: HttpRequest) -> None:
 
 def _read(request: HttpRequest, longest: int) -> bytes:
     """Return the body, of one that is too long one byte more than the limit."""
-    if "Transfer-Encoding" not in request.headers:
+    if "HTTP_TRANSFER_ENCODING" not in request.META:
         return request.read(longest + 1)
     # Django takes a body without Content-Length for an empty one; the server has
     # taken the chunks apart, and its stream ends with the body.
@@ -210,7 +210,7 @@ def _too_large(longest: int) -> Refused:
 
 
 def _idempotency_key(request: HttpRequest) -> str:
-    given = request.headers.get("Idempotency-Key")
+    given = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if given is None:
         return ""
     matched = _IDEMPOTENCY_KEY.match(given.strip())

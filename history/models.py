@@ -179,8 +179,9 @@ class Delivery(models.Model):
         ]
         indexes = [
             # An execution's deliveries, newest first; its sending and exclusion logs.
+            # Ascending, read backwards: ids grow, and then pages are filled.
             models.Index(
-                fields=["execution", "-id"], name="history_delivery_by_execution"
+                fields=["execution", "id"], name="history_delivery_of_execution"
             ),
             # "Did this customer get the mail?": address = …, newest first.
             models.Index(fields=["address", "-id"], name="history_delivery_by_address"),

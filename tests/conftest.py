@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, Page
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import browsing, drill
 from txmsg import gate
@@ -15,13 +17,13 @@ from txmsg import gate
 # In this order, the long ones first, after all others. The crashes end the
 # installation of their process, so that only what needs none may come after them.
 _LATE = (
-    "test_accessibility",
-    "test_editor_page",
-    "test_browser",
-    "test_event_type_browser",
-    "test_simulate_browser",
-    "test_crash",
-    "test_block_editor",
+    "test_accessibility.py",
+    "test_editor_page.py",
+    "test_browser.py",
+    "test_event_type_browser.py",
+    "test_simulate_browser.py",
+    "test_crash.py",
+    "test_block_editor.py",
 )
 
 
@@ -39,12 +41,6 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep each module that needs an installation or a browser in one process."""
-    if item.get_closest_marker("installation"):
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what needs an installation or a browser late.
 
@@ -55,10 +51,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _lateness(item: pytest.Item) -> int:
-    if item.get_closest_marker("installation") is None:
-        return 0
-    name = item.path.stem
-    return _LATE.index(name) + 2 if name in _LATE else 1
+    if item.path.name in _LATE:
+        return _LATE.index(item.path.name) + 2
+    return int(item.get_closest_marker("installation") is not None)
+
+
+class _InOrder(LoadScopeScheduling):
+    """Gives tests to processes in their order, a late module to one of them whole.
+
+    What a module has open, such as an installation, is made once then.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if path.rpartition("/")[2] in _LATE else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Have `-n 2` keep to the order above."""
+    config.option.loadscopereorder = False
+    return _InOrder(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -45,13 +45,24 @@ _ARGUMENTS = {
     "find": ['"name", "text"', '"price"'],
     "find_index": ['"name", "text"'],
     "has": ['"name"', '"name", "text"'],
-    **dict.fromkeys(("map", "sort", "sort_natural", "uniq", "sum"), ["", '"price"']),
+    "map": ['"price"'],
+    "sort": ["", '"price"'],
+    "sort_natural": ["", '"name"'],
+    "uniq": ["", '"price"'],
+    "sum": ["", '"price"'],
     "compact": ["", '"name"'],
-    **dict.fromkeys(("append", "prepend"), ['"x"', '"<b>"', "ctx.a", "1", "2.50"]),
-    **dict.fromkeys(("remove", "remove_first", "remove_last"), ['"a"', "ctx.b"]),
-    **dict.fromkeys(("plus", "minus", "times"), ["1", "2.50", "ctx.a", '"3"']),
-    **dict.fromkeys(("divided_by", "modulo"), ["3", "2.50", "ctx.a", "0"]),
-    **dict.fromkeys(("at_least", "at_most"), ["1", "ctx.a"]),
+    "append": ['"x"', '"<b>"', "ctx.a", "1", "2.50"],
+    "prepend": ['"x"', '"<b>"', "ctx.a", "1"],
+    "remove": ['"a"', "ctx.b"],
+    "remove_first": ['"a"', "ctx.b"],
+    "remove_last": ['"a"', "ctx.b"],
+    "plus": ["1", "2.50", "ctx.a", '"3"'],
+    "minus": ["1", "2.50", "ctx.a", '"3"'],
+    "times": ["1", "2.50", "ctx.a", '"3"'],
+    "divided_by": ["3", "2.50", "ctx.a", "0"],
+    "modulo": ["3", "2.50", "ctx.a"],
+    "at_least": ["1", "ctx.a"],
+    "at_most": ["1", "ctx.a"],
     "round": ["", "1", "ctx.a"],
 }
 _FILTERS = sorted(FILTER_NAMES)
@@ -118,7 +129,7 @@ def make_object(random: Random, depth: int = 0) -> dict[str, Any]:
 
 
 def make_context(random: Random) -> dict[str, Any]:
-    """Return the `ctx` of an event: mostly what templates expect, here and there not."""
+    """Return the `ctx` of an event: mostly what templates expect, but not always."""
     made: dict[str, Any] = {
         "a": random.choice(_NUMBERS),
         "b": random.choice(_TEXTS),
@@ -181,10 +192,10 @@ class Grammar:
     def _body(self, depth: int) -> str:
         return "".join(self._piece(depth + 1) for _ in range(self.random.randrange(4)))
 
-    def _content(self, _: int) -> str:
+    def _content(self, depth: int) -> str:
         return self.random.choice(_CONTENT if self.html else ["x ", "\n", "  ", "&<"])
 
-    def _output(self, _: int) -> str:
+    def _output(self, depth: int) -> str:
         left, right = self._dashes()
         return f"{{{{{left} {self._filtered()} {right}}}}}"
 
@@ -303,7 +314,7 @@ class Grammar:
             text += self._tag("else") + self._body(depth)
         return text + self._tag("endcase")
 
-    def _assign(self, _: int) -> str:
+    def _assign(self, depth: int) -> str:
         name = "ctx" if self.random.random() < 0.02 else self.random.choice("vw")
         return self._tag(f"assign {name} = {self._filtered()}")
 
@@ -311,7 +322,7 @@ class Grammar:
         name = self.random.choice(["v", "w"])
         return self._tag(f"capture {name}") + self._body(depth) + "{% endcapture %}"
 
-    def _cycle(self, _: int) -> str:
+    def _cycle(self, depth: int) -> str:
         words = ", ".join(self._primitive() for _ in range(self.random.randrange(1, 4)))
         group = self.random.choice(["", "", '"g": ', "ctx.a: "])
         return self._tag(f"cycle {group}{words}")

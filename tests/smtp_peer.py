@@ -150,11 +150,22 @@ class SmtpPeer:
         for thread in self._threads:
             thread.join(5)
 
+    def hang_up(self) -> None:
+        """End all connections there are, and wait until they have ended."""
+        sockets, self._sockets = self._sockets, []
+        for sock in sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for _ in sockets:
+            self.gone.acquire(timeout=5)
+
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
             while not self.stopping.is_set():
                 sock, _ = self._socket.accept()
                 self.connections += 1
+                # An answer in three writes would else wait for acknowledgements.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets.append(sock)
                 thread = threading.Thread(
                     target=self._serve, args=[sock, self.connections], daemon=True

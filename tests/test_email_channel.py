@@ -195,8 +195,8 @@ def test_a_peer_that_never_ends_its_answer_cannot_outlive_the_deadline(
     peer: SmtpPeer, to: str
 ) -> None:
     begun = time.monotonic()
-    found = send(EmailChannel(peer.url, default_from=FROM), [to, "anna"], seconds=0.3)
-    assert time.monotonic() - begun < 0.3 + NOISE
+    found = send(EmailChannel(peer.url, default_from=FROM), [to, "anna"], seconds=1.0)
+    assert time.monotonic() - begun < 1.0 + NOISE
     assert kinds(found) == [UNKNOWN, NOT_STARTED]
 
 

@@ -50,7 +50,7 @@ MOMENTS = [
 ]
 PATTERNS = [
     *("EEEE, d. MMMM y", "dd.MM.yy 'um' HH:mm 'o''clock'", "LLLL ccc e c h:mm:ss a"),
-    *("yyyyy M L MMMMM EEEEEE k K", "D w G", "B QQQ", "xx z", "EEEEE MMM"),
+    *("yyyyy M L MMMMM EEEEEE k K", "D w G", "QQQ", "xx z", "EEEEE MMM"),
 ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from django.test import Client
@@ -292,6 +293,20 @@ def test_a_type_or_source_that_is_gone_is_no_500(event_type: EventType) -> None:
     gone = refused(event_type, caller)
     assert (gone.status, gone.retryable) == (503, True)
     assert refused(event_type, caller).code == "unknown_event_type"
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_the_server_ended_costs_no_request(
+    event_type: EventType,
+) -> None:
+    caller = factories.make_caller()
+    factories.accept(event_type, caller)
+    ended = connection.connection.info.backend_pid
+    with psycopg.connect(connection.connection.info.dsn) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", [ended])
+    assert factories.accept(event_type, caller).status == "pending"
+    assert Event.objects.count() == 2
 
 
 # Lanes, channels, times

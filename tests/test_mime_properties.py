@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from email import message_from_bytes
 from email.header import decode_header
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.policy import default
 from email.utils import parsedate_to_datetime
 from uuid import UUID
@@ -83,15 +83,20 @@ def test_random_mails_come_back_as_they_were(part: int) -> None:
         raw = mime.build(message, default_from=FROM)
         where = f"mail {number} of seed {SEED + part}"
         assert_fit_for_the_wire(raw, where)
-        sent = message_from_bytes(raw, policy=default)
+        head = raw.partition(b"Auto-Submitted")[0]
+        sent = message_from_bytes(head + b"\r\n", policy=default)
         assert sent["Subject"] == in_header(subject), where
         assert_mailbox(sent, cleaned_name(name), where)
-        assert [(p.get_content_subtype(), p.get_content()) for p in leaves(sent)] == [
-            (subtype, as_read(body))
+        expected = [
+            (f"text/{subtype}", as_read(body))
             for subtype, body in (("plain", text), ("html", html))
             if body or (subtype == "plain" and not html)
-        ], where
-        assert not any(leaf.defects for leaf in leaves(sent)), where
+        ]
+        assert bodies(message_from_bytes(raw)) == expected, where
+        if number % 10 == 0:  # its newer parser is slow, and must read the same
+            whole = message_from_bytes(raw, policy=default)
+            assert bodies(whole) == expected, where
+            assert not any(part.defects for part in whole.walk()), where
         assert mime.build(message, default_from=FROM) == raw, where
 
 
@@ -121,8 +126,19 @@ def assert_mailbox(sent: EmailMessage, name: str, where: str) -> None:
     assert "".join(found.display_name.split()) == "".join(name.split()), where
 
 
-def leaves(sent: EmailMessage) -> list[EmailMessage]:
-    return [part for part in sent.walk() if not part.is_multipart()]  # type: ignore[misc]
+def bodies(sent: Message) -> list[tuple[str, str]]:
+    """Return the kind and the text of each part."""
+    return [(part.get_content_type(), octets(part).decode()) for part in leaves(sent)]
+
+
+def octets(part: Message) -> bytes:
+    found = part.get_payload(decode=True)
+    assert isinstance(found, bytes)
+    return found
+
+
+def leaves(sent: Message) -> list[Message]:
+    return [part for part in sent.walk() if not part.is_multipart()]
 
 
 def test_random_octets_come_back_from_lines_of_base64() -> None:
@@ -181,7 +197,7 @@ def test_a_mail_with_files_is_fit_for_the_wire_too() -> None:
     letter = mime.compose(message, default_from=FROM, files=files)
     assert_fit_for_the_wire(letter.content, "files")
     sent = message_from_bytes(letter.content, policy=default)
-    assert [part.get_payload(decode=True) for part in leaves(sent)][2:] == [
+    assert [octets(part) for part in leaves(sent)][2:] == [
         b"\r\n.\r\n",
         b"",
     ]

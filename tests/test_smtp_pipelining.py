@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 
 from events import failpoints
-from templates_app.rendering.message import RenderedMessage
+from templates_app.rendering.message import Attachment, RenderedMessage
 from tests.smtp_peer import Received, SmtpPeer, certificate
 from txmsg.channels import carrying, pool
+from txmsg.channels.attachments import Fetcher, File
 from txmsg.channels.base import Outcome, OutcomeKind
 from txmsg.channels.email import EmailChannel
 
@@ -280,8 +284,8 @@ def test_a_server_that_stops_in_mid_wave_cannot_outlive_the_deadline(
 ) -> None:
     begun = time.monotonic()
     channel = EmailChannel(peer.url, default_from=FROM)
-    found = send(channel, ["a", "silent", "b", "c"], seconds=1.5)
-    assert time.monotonic() - begun < 1.5 + 2
+    found = send(channel, ["a", "silent", "b", "c"], seconds=2.5)
+    assert time.monotonic() - begun < 2.5 + 4
     assert kinds(found) == [SENT, UNKNOWN, NOT_STARTED, NOT_STARTED]
     assert names(peer) == ["a"]
 
@@ -324,3 +328,84 @@ def test_a_bug_in_the_middle_of_a_wave_leaves_no_connection_half_used(
     assert kinds(send(channel, ["c"])) == [SENT]
     assert names(peer) == ["a", "c"]
     assert peer.connections == 2
+
+
+def test_a_kept_connection_that_the_server_has_left_is_never_a_broken_route(
+    peer: SmtpPeer,
+) -> None:
+    wait_for_connections(peer, 4)
+    channel = EmailChannel(peer.url, default_from=FROM)
+    assert kinds(send(channel, ["a"] * 40)) == [SENT] * 40
+    peer.hang_up()
+    assert kinds(send(channel, ["b"] * 40)) == [SENT] * 40
+    assert len(peer.accepted) == 80
+
+
+def test_closing_the_channel_takes_leave_of_every_connection(peer: SmtpPeer) -> None:
+    wait_for_connections(peer, 4)
+    channel = EmailChannel(peer.url, default_from=FROM)
+    send(channel, ["a"] * 40)
+    channel.close()
+    for _ in range(4):
+        assert peer.gone.acquire(timeout=SECONDS)
+    assert verbs(peer).count("QUIT") == 4
+
+
+def test_mails_with_attachments_come_last_and_hold_up_no_other(
+    peer: SmtpPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched_after: list[int] = []
+
+    def fetch(_: object, attachments: object, *, deadline: float) -> list[File]:
+        fetched_after.append(len(peer.accepted))
+        return [File("a.pdf", "application/pdf", b"%PDF")]
+
+    monkeypatch.setattr(Fetcher, "fetch", fetch)
+    attached = (Attachment("https://files.example/a.pdf", "a.pdf"),)
+    wave = [message(name) for name in "abcd"]
+    wave[0] = replace(wave[0], attachments=attached)
+    wave[2] = replace(wave[2], attachments=attached)
+    channel = EmailChannel(peer.url, default_from=FROM)
+    found = channel.send(wave, deadline=time.monotonic() + SECONDS)
+    assert kinds(found) == [SENT] * 4
+    assert names(peer) == ["b", "d", "a", "c"]
+    assert [outcome.provider_id for outcome in found] == ["P3", "P1", "P4", "P2"]
+    assert fetched_after == [2, 3]
+    assert peer.connections == 1
+
+
+@pytest.mark.parametrize("extensions", [[], PIPELINING], ids=["lock-step", "groups"])
+@pytest.mark.parametrize("connections", [1, 4])
+def test_random_waves_never_send_twice_nor_call_sent_what_was_not(
+    extensions: list[bytes], connections: int
+) -> None:
+    chance = random.Random(20261124 + connections)
+    odd = ["450", "550", "quirk-550", "data-451", "data-554", "early-552"]
+    lost = ["drop-at-rcpt", "drop-before-dot", "drop-after-dot", "data-421", "421"]
+    with SmtpPeer(extensions=extensions) as peer:
+        url = f"{peer.url}?connections={connections}"
+        channel = EmailChannel(url, default_from=FROM)
+        for _ in range(25):
+            peer.mails_per_connection = chance.choice([1, 7, 1_000_000])
+            names = chance.choices(["m", *odd, *lost], [60] + [3] * 6 + [1] * 5, k=30)
+            wave = [message(f"{name}+x" if name == "m" else name) for name in names]
+            if chance.random() < 0.3:
+                large = chance.randrange(30)
+                parts = {"subject": "large", "html": "", "text": "x" * 300_000}
+                wave[large] = replace(wave[large], parts=parts)
+            found = channel.send(wave, deadline=time.monotonic() + SECONDS)
+            copies = Counter(
+                line.partition(b": ")[2].decode()
+                for mail in peer.accepted
+                for line in mail.content.split(b"\r\n")
+                if line.startswith(b"X-Txmsg-Delivery:")
+            )
+            for name, sent, outcome in zip(names, wave, found, strict=True):
+                count = copies[str(sent.delivery_id)]
+                allowed = {SENT: [1], UNKNOWN: [0, 1]}.get(outcome.kind, [0])
+                assert count in allowed, (name, outcome)
+                if name == "m":
+                    assert outcome.kind in (SENT, ROUTE), (name, outcome)
+        assert len(peer.accepted) > 200
+        channel.close()
+        assert peer.problems == []

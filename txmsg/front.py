@@ -42,10 +42,12 @@ class Door(WSGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Build the chain that each request goes through."""
-        self._view_middleware = []
-        self._template_response_middleware = []
-        self._exception_middleware = []
-        handler = convert_exception_to_response(self._get_response)
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        handler = convert_exception_to_response(
+            self._get_response  # type: ignore[attr-defined]  # not in the stubs
+        )
         for name in reversed(settings.MIDDLEWARE):
             if name not in _SKIPPED:
                 handler = convert_exception_to_response(import_string(name)(handler))

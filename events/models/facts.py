@@ -90,8 +90,9 @@ class Event(models.Model):
             ),
         ]
         indexes = [
-            # Event history filtered by type: type_id = …, newest first.
-            models.Index(fields=["type", "-id"], name="events_event_by_type"),
+            # Event history filtered by type: type_id = …, newest first. Ascending, read
+            # backwards: ids grow, and then each page is filled before the next.
+            models.Index(fields=["type", "id"], name="events_event_of_type"),
             # Event history searched by address: address = …, newest first.
             models.Index(
                 fields=["address", "-id"],

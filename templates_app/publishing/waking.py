@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
 
-from events import doorbell, work
+from events import arrays, doorbell, statements, work
 from events.models import Stage
 from events.routing import LiveVersion, RouteKey
 from templates_app.models import Message, MessageStatus, Version
@@ -50,17 +50,16 @@ def sendable(version_ids: Iterable[int]) -> set[int]:
 
     For use in a transaction: until its end nobody can pause or unpublish them.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT v.id FROM templates_app_version v
-            JOIN templates_app_message m ON m.id = v.message_id
-            WHERE v.id = ANY(%s) AND m.status = 'published'
-            ORDER BY m.id FOR SHARE OF m
-            """,
-            [sorted(set(version_ids))],
-        )
-        return {row[0] for row in cursor.fetchall()}
+    found = statements.rows(
+        """
+        SELECT v.id FROM templates_app_version v
+        JOIN templates_app_message m ON m.id = v.message_id
+        WHERE v.id = ANY(%(ids)b) AND m.status = 'published'
+        ORDER BY m.id FOR SHARE OF m
+        """,
+        {"ids": arrays.bigints(sorted(set(version_ids)))},
+    )
+    return {row[0] for row in found}
 
 
 def wake_parked() -> int:

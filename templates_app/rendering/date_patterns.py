@@ -49,9 +49,10 @@ def date_format(pattern: str, locale: Locale) -> DateFormat | None:
     steps: list[tuple[DateFormat, str]] = []
     first = ""
     try:
-        for kind, token in tokenize_pattern(pattern):
-            if kind == "field":
-                steps.append((_field(*token, locale), ""))
+        for _, token in tokenize_pattern(pattern):
+            if isinstance(token, tuple):
+                letter, count = token
+                steps.append((_field(str(letter), int(count), locale), ""))
             elif steps:
                 field, words = steps[-1]
                 steps[-1] = field, words + str(token)

@@ -100,11 +100,14 @@ class Formats:
 
     def money(self, value: object, currency: object) -> str:
         """Return an amount with its currency, such as ``€59.97`` or ``59,97 €``."""
-        kept = self.prepared.money
-        known = kept.get(currency) if isinstance(currency, str) else None
-        return (known or self._money(currency))(value)
+        return self.money_of(currency)(value)
 
-    def _money(self, currency: object) -> Format:
+    def money_of(self, currency: object) -> Format:
+        """Return what writes amounts of a currency."""
+        known = self.prepared.money.get(currency) if isinstance(currency, str) else None
+        return known or self._money_of(currency)
+
+    def _money_of(self, currency: object) -> Format:
         code = str(currency or "").strip().upper()
         if not _CURRENCY.fullmatch(code):
             raise FilterArgumentError(

@@ -1,4 +1,4 @@
-"""How fast accepted events become mails at the sink, beside the yardsticks, in turns."""
+"""How fast accepted events become mails at the sink, in turns with the yardsticks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from txmsg.bench import smtp_source, yardsticks
+from txmsg.bench import end_to_end, smtp_source, yardsticks
 from txmsg.bench.environment import Bench, Sink, inside, sink
 from txmsg.bench.report import Report, check_yardsticks, median, ratio, spread
 from txmsg.bench.sizes import Sizes
 
-OURS, TWO_WORKERS = 20_000, 30_000
+DATABASE = "drain"
+OURS, TWO_WORKERS, END_TO_END = 20_000, 30_000, 20_000
 POST_OFFICE, NAIVE, MAILER, SMTP_SOURCE = 3_000, 400, 500, 60_000
 
 
@@ -22,6 +23,7 @@ class Rates:
 
     ours: list[float] = field(default_factory=list)
     two_workers: list[float] = field(default_factory=list)
+    end_to_end: list[float] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
     post_office: list[float] = field(default_factory=list)
     post_office_all: list[float] = field(default_factory=list)
@@ -32,14 +34,18 @@ class Rates:
     postgres_us: list[float] = field(default_factory=list)
 
 
-def run(bench: Bench, sizes: Sizes, report: Report, *, python: Path | None) -> None:
+def run(
+    bench: Bench, sizes: Sizes, report: Report, *, python: Path | None, key: str
+) -> None:
     """Measure everybody in turns; `python` is the yardsticks', None leaves them out."""
     rates = Rates()
     mail = bench.home.path / "mail.eml"
     keep_mail(bench, mail)
     with sink(bench) as target:
         for turn in range(1, sizes.rounds + 1):
-            for name, measure in _contestants(bench, sizes, rates, target, mail, python):
+            for name, measure in _contestants(
+                bench, sizes, rates, target, mail, python, key
+            ):
                 bench.say(f"drain {turn} of {sizes.rounds}: {name}")
                 measure()
     _report(rates, report)
@@ -48,7 +54,7 @@ def run(bench: Bench, sizes: Sizes, report: Report, *, python: Path | None) -> N
 def keep_mail(bench: Bench, path: Path) -> None:
     """Send one mail of ours to a sink that keeps it: what smtp-source will send."""
     with sink(bench, "--keep", str(path), own=True) as target:
-        inside(bench, "drain", sink_port=target.port, rows=1)
+        inside(bench, "drain", database=DATABASE, sink_port=target.port, rows=1)
     # smtp-source ends lines and doubles leading dots by itself.
     lines = path.read_bytes().replace(b"\r\n", b"\n").split(b"\n")
     path.write_bytes(b"\n".join(line.removeprefix(b".") for line in lines))
@@ -61,27 +67,44 @@ def _contestants(
     target: Sink,
     mail: Path,
     python: Path | None,
+    key: str,
 ) -> list[tuple[str, Callable[[], None]]]:
     def ours() -> None:
         rows = sizes.at_most(OURS)
-        found = inside(bench, "drain", sink_port=target.port, rows=rows)
+        found = inside(
+            bench, "drain", database=DATABASE, sink_port=target.port, rows=rows
+        )
         rates.ours.append(found["per_second"])
         rates.worker_us.append(found["worker_us"])
         rates.postgres_us.append(found["postgres_us"])
 
     def two_workers() -> None:
         rows = sizes.at_most(TWO_WORKERS)
-        found = inside(bench, "drain", sink_port=target.port, rows=rows, workers=2)
+        found = inside(
+            bench,
+            "drain",
+            database=DATABASE,
+            sink_port=target.port,
+            rows=rows,
+            workers=2,
+        )
         rates.two_workers.append(found["per_second"])
         rates.busy.append(found["busy"])
 
-    def limit() -> None:
-        count = sizes.at_most(SMTP_SOURCE)
-        rates.smtp_source.append(
-            smtp_source.send(mail, port=target.port, count=count)
+    def from_post() -> None:
+        rows = sizes.at_most(END_TO_END)
+        rates.end_to_end.append(
+            end_to_end.measure(
+                bench, database=DATABASE, key=key, sink_port=target.port, rows=rows
+            )
         )
 
+    def limit() -> None:
+        count = sizes.at_most(SMTP_SOURCE)
+        rates.smtp_source.append(smtp_source.send(mail, port=target.port, count=count))
+
     found = [("ours", ours), ("ours, two workers", two_workers)]
+    found.append(("ours, from POST to sink", from_post))
     if smtp_source.sink_command(0) is not None:
         found.append(("smtp-source", limit))
     if python is not None:
@@ -138,9 +161,13 @@ def _report(rates: Rates, report: Report) -> None:
         cpu_busy=round(median(rates.busy), 3),
         per_second=middle(rates.ours),
     )
+    report.add(
+        "end_to_end", vs_post_office=ratio(rates.end_to_end, rates.post_office_all)
+    )
     for name, values in (
         ("ours, one worker", rates.ours),
         ("ours, two workers", rates.two_workers),
+        ("ours, POST in batches of 100 to sink", rates.end_to_end),
         ("smtp-source -d -s 4", rates.smtp_source),
         ("django-post_office, send", rates.post_office),
         ("django-post_office, enqueue and send", rates.post_office_all),

@@ -76,7 +76,7 @@ _ARTICLES = (
 
 def context(number: int) -> dict[str, Any]:
     """Return the `ctx` of an event, about 1.1 KB as JSON; each number another one."""
-    items = [
+    items: list[dict[str, Any]] = [
         {
             "sku": f"T-{1000 + (number * 7 + place) % 9000}",
             "name": article,

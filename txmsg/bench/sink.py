@@ -48,7 +48,9 @@ class Record:
         self.count += 1
         if self.log is not None:
             at = mail.find(_HEADER)
-            name = mail[at + len(_HEADER) : mail.find(b"\n", at + 2)] if at >= 0 else b""
+            name = (
+                mail[at + len(_HEADER) : mail.find(b"\n", at + 2)] if at >= 0 else b""
+            )
             self.log.write(f"{name.decode('ascii', 'replace').strip()} {arrived:.6f}\n")
         if self.keep is not None:
             self.keep.write_bytes(mail)

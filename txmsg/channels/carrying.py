@@ -30,6 +30,7 @@ _SMALL = 65536
 """A content up to here goes out in one write with its end."""
 _END = b".\r\n"
 _ENVELOPE = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+_MIDDLE = (Stage.MAIL, Stage.RCPT)
 
 
 class _Aside(enum.Enum):
@@ -63,7 +64,7 @@ class Desk(Protocol):
         ...
 
     def done(self, mail: Mail, answer: Answer, *, is_fresh: bool) -> None:
-        """Take the answer to a mail; `is_fresh`: the first of its connection."""
+        """Take the answer to a mail; `is_fresh`: the first of a new connection."""
         ...
 
     def again(self, mail: Mail) -> None:
@@ -167,6 +168,8 @@ class Carrier:
         if not self._awaited:
             return self._lose("the server spoke unasked")
         step = self._awaited.popleft()
+        if step in _MIDDLE and self._pipelines and code // 100 == 2:
+            return None
         self._wait(COMMAND_SECONDS)
         if step is _Aside.EMPTY:
             return self._leave(None) if code == 421 else self._refused()
@@ -229,8 +232,7 @@ class Carrier:
 
     def _give_answer(self, answer: Answer) -> None:
         mail, self._foremost, self._refusal = self._foremost, None, None
-        is_fresh = self.conversation.carried == 0
-        self.conversation.carried += 1
+        is_fresh, self.conversation.is_fresh = self.conversation.is_fresh, False
         if mail is not None:
             self._desk.done(mail, answer, is_fresh=is_fresh)
 
@@ -318,8 +320,9 @@ class Carrier:
 
     def _lose(self, why: str) -> None:
         """Give the connection up, and say how far the foremost mail got."""
-        stage = self._stage
-        self._leave(Answer(stage, None, why) if stage else None)
+        if self.is_open:
+            stage = self._stage
+            self._leave(Answer(stage, None, why) if stage else None)
 
     def _leave(self, answer: Answer | None) -> None:
         """Close, and give the answer to the foremost mail; None: it was not tried."""

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 5.0
 """A connection quiet for longer is asked whether it is still there."""
+OPENING_SECONDS = 20.0
+"""For a further connection, with greeting and login."""
 NOOP_SECONDS = 5.0
 """For all that are asked together."""
 FULL_SECONDS = 60.0
@@ -77,7 +79,8 @@ class Pool:
         return self._opening is not None
 
     def ready(self, count: int, *, deadline: float) -> list[Conversation]:
-        """Return up to `count` connections that can be used."""
+        """Return up to `count` connections that were kept and can be used."""
+        self.opened()
         asked_at = time.monotonic()
         until = min(deadline, asked_at + NOOP_SECONDS)
         found: list[Conversation] = []
@@ -86,6 +89,7 @@ class Pool:
                 must_answer=asked_at - conversation.last_heard_at > IDLE_SECONDS,
                 deadline=until,
             ):
+                conversation.is_fresh = False
                 found.append(conversation)
         self._forget_closed()
         return found
@@ -104,7 +108,7 @@ class Pool:
         self._conversations.append(conversation)
         return conversation
 
-    def open_beside(self, *, deadline: float) -> None:
+    def open_beside(self) -> None:
         """Begin to open a further connection, if the server may let one in."""
         self._forget_closed()
         if self._opening is not None or len(self._conversations) >= self.size:
@@ -112,6 +116,8 @@ class Pool:
         if time.monotonic() < self._full_until:
             return
         self._opening = _Opening(self._new())
+        # It may outlive this wave, and serve the next.
+        deadline = time.monotonic() + OPENING_SECONDS
         threading.Thread(
             target=self._opening.run, args=[deadline], name="connect", daemon=True
         ).start()

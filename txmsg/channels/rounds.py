@@ -92,7 +92,7 @@ class Round:
             len(self._carriers) < self._wanted
             and self._desk.count() >= MAILS_A_CONNECTION
         ):
-            self._pool.open_beside(deadline=self._deadline)
+            self._pool.open_beside()
 
     def _turn(self) -> None:
         """Wait for a connection to have something to say or room; act upon it."""
@@ -121,7 +121,7 @@ class Round:
             if not carrier.is_open:
                 self._selector.unregister(sock)
                 self._full.discard(carrier)
-                if not carrier.conversation.carried:
+                if carrier.conversation.is_fresh:
                     # It may be one of a bad kind: no other is tried in its place.
                     self._wanted -= 1
             elif carrier.wire.is_full and carrier not in self._full:

@@ -37,8 +37,8 @@ class Conversation(smtplib.SMTP):
         super().__init__(local_hostname=our_name)
         self.server = server
         self.deadline = 0.0
-        self.carried = 0
-        """Mails this connection has brought to an answer."""
+        self.is_fresh = True
+        """Whether it was just opened: no mail answered, not kept from before."""
         self._tls = tls
         self.replies = Replies()
         self.last_heard_at = 0.0

@@ -10,7 +10,7 @@ import http.client
 import json
 import time
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -23,7 +23,8 @@ from txmsg.channels.base import Outcome, OutcomeKind, now
 class PlainChannel:
     """Posts each message to the peer, which takes every request for a new message."""
 
-    repeats_are_safe: ClassVar[bool] = False
+    is_remote = True
+    repeats_are_safe = False
 
     def __init__(self, address: str) -> None:
         """Take the peer's host and port."""
@@ -105,7 +106,7 @@ class PlainChannel:
 class KeyedChannel(PlainChannel):
     """Gives the delivery's id as Idempotency-Key: a repeat makes no second copy."""
 
-    repeats_are_safe: ClassVar[bool] = True
+    repeats_are_safe = True
 
     def _headers(self, message: RenderedMessage) -> dict[str, str]:
         return {

@@ -49,10 +49,9 @@ _Function = Callable[
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A template as a function; `source` is for people who look into it."""
+    """A template as a function; `is_proven` says that its own addresses are harmless."""
 
     function: _Function
-    source: str
     is_proven: bool
 
     def render(
@@ -78,7 +77,28 @@ def compiled(nodes: Sequence[Node], *, html: bool, name: str) -> Compiled | None
         return None
 
 
+def source_of(nodes: Sequence[Node], *, html: bool) -> str:
+    """Return a template's function as text, to look at; raise Unsupported."""
+    return _written(nodes, html=html)[0]
+
+
 def _compiled(nodes: Sequence[Node], *, html: bool) -> Compiled:
+    text, constants, proof = _written(nodes, html=html)
+    names = {**NAMES, **constants}
+    exec(compile(text, "<template>", "exec"), names)  # noqa: S102  # all names are ours
+    return Compiled(
+        names["render"],
+        proof.holds
+        and all(is_encodable(each) for each in constants.values() if _is_text(each)),
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _written(nodes: Sequence[Node], *, html: bool) -> tuple[str, dict[str, Any], Proof]:
+    """Return a function's source, its constants, and what is known of its addresses."""
     source = Source()
     every = [each for node in nodes for each in (node, *descendants(node))]
     proof = proof_of(_runs(nodes)) if html else Proof(holds=False)
@@ -97,14 +117,7 @@ def _compiled(nodes: Sequence[Node], *, html: bool) -> Compiled:
     if expressions.steps > MAX_STEPS:
         raise Unsupported("it does too much work")
     text = "\n".join([*_beginning(expressions), *source.lines, _END])
-    names = {**NAMES, **source.constants}
-    exec(compile(text, "<template>", "exec"), names)  # noqa: S102  # all names are ours
-    is_proven = proof.holds and all(
-        is_encodable(each)
-        for each in source.constants.values()
-        if isinstance(each, str)
-    )
-    return Compiled(names["render"], text, is_proven)
+    return text, source.constants, proof
 
 
 _END = "    return pieces, marked, others, safe"
@@ -119,7 +132,7 @@ def _beginning(expressions: Expressions) -> Iterator[str]:
     yield "    marked = []; strict = marked.append"
     yield "    others = []; lenient = others.append"
     yield "    cycles = {}; stops = {}"
-    yield "    money = formats.money; number = formats.number"
+    yield "    money_of = formats.money_of; date = formats.date; time = formats.time"
     for root, name in expressions.roots.items():
         key = expressions.source.constant(root)
         yield f"    {name} = variables.get({key}, MISSING)"

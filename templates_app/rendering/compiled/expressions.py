@@ -49,10 +49,10 @@ from templates_app.rendering.nodes import (
 )
 
 # What a date or a time, in the longest pattern there may be, can cost in steps.
-_LONG_TEXT = 16
+_LONG_TEXT = 64
 _MAX_NESTING = 40
-# Their results are short plain texts, and they refuse all that others let pass.
-_DIRECT: dict[Any, str] = {filters.money: "money", filters.number: "number"}
+# Their results are plain texts, and they refuse all that other filters let pass.
+_DATES: dict[Any, str] = {filters.date: "date", filters.time: "time"}
 
 
 @dataclass(slots=True)
@@ -118,7 +118,27 @@ class Expressions:
         if write is None:
             raise Unsupported(type(expression).__name__)
         with self._deeper():
-            return write(expression)
+            name = write(expression)
+        if isinstance(expression, Path):
+            self._without_floats(name)
+        return name
+
+    def raw(self, expression: Expression) -> str:
+        """Return the name of a value that may be a float: its user takes that, too."""
+        if isinstance(expression, FilteredExpression) and not expression.filters:
+            expression = expression.left
+        if isinstance(expression, Path):
+            with self._deeper():
+                return self._path(expression)
+        return self.value(expression)
+
+    def _without_floats(self, name: str) -> None:
+        """Make an exact number of a float, once."""
+        if name in {"UNDEFINED", *self.texts} or self.source.known(("exact", name)):
+            return
+        self.source.remember(("exact", name), name)
+        with self.source.block(f"if {name}.__class__ is float:"):
+            self.source.line(f"{name} = Decimal(repr({name}))")
 
     def _literal(self, expression: IntegerLiteral) -> str:
         return self.source.constant(expression.value)
@@ -187,9 +207,6 @@ class Expressions:
         else:
             names = [self._key(key) for key in keys]
             line(f"{name} = member({start}, ({', '.join(names)},))")
-            return name
-        with self.source.block(f"if {name}.__class__ is float:"):
-            line(f"{name} = Decimal(repr({name}))")
         return name
 
     def _key(self, key: Any) -> str:
@@ -222,7 +239,9 @@ class Expressions:
     # --- filters
 
     def _filtered(self, expression: Any) -> str:
-        name = self.value(expression.left)
+        first, *_ = expression.filters or [None]
+        takes_floats = getattr(first, "function", None) in {filters.money, *_DATES}
+        name = (self.raw if takes_floats else self.value)(expression.left)
         for each in expression.filters or ():
             name = self._applied(each, name)
         return name
@@ -240,12 +259,33 @@ class Expressions:
             else:
                 positional.append(name)
         arguments = [left, *positional]
-        direct = _DIRECT.get(each.function)
-        if direct and not named:
-            result = self._named(f"{direct}({', '.join(arguments)})")
-            self.texts.add(result)
-            return result
+        if not named and each.function is filters.money:
+            return self._money(*arguments)
+        if not named and each.function in _DATES:
+            return self._date(each, arguments)
         return self._called(each, arguments, named)
+
+    def _money(self, amount: str, currency: str) -> str:
+        what = ("money", currency)
+        function = self.source.known(what) or self.source.remember(
+            what, self._named(f"money_of({currency})")
+        )
+        result = self._named(f"{function}({amount})")
+        self.texts.add(result)
+        return result
+
+    def _date(self, each: CheckedFilter, arguments: list[str]) -> str:
+        """Write a date or a time of a text in a style that the template gives."""
+        value, *style = arguments
+        if style and not isinstance(self.source.constants.get(style[0]), str):
+            return self._called(each, arguments, [])
+        self.steps += _LONG_TEXT
+        result = self.source.name("t")
+        with self.source.block(f"if {value}.__class__ is not str:"):
+            self.source.line("raise Odd")
+        self.source.line(f"{result} = {_DATES[each.function]}({', '.join(arguments)})")
+        self.texts.add(result)
+        return result
 
     def _called(
         self, each: CheckedFilter, arguments: list[str], named: list[str]

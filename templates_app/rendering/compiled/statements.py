@@ -151,7 +151,7 @@ class Statements:
         output.pieces.clear()
 
     def _value(self, node: ValueNode, function: str) -> None:
-        name = self.expressions.value(node.expression)
+        name = self.expressions.raw(node.expression)
         if not self.html:
             function = "plain_text"
         known = self.source.known((function, name))

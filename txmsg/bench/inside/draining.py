@@ -44,8 +44,10 @@ def drain(
                 filling.fill(rows)
             used = _used(pids, postgres_pid)
             wait_until_empty()
-            used = [after - before for before, after in
-                    zip(used, _used(pids, postgres_pid), strict=True)]
+            used = [
+                after - before
+                for before, after in zip(used, _used(pids, postgres_pid), strict=True)
+            ]
             first, last, sent, early = _times(began_at)
         peak = max(machine.peak_mb(pid) for pid in pids)
     seconds = (last - first).total_seconds()
@@ -74,9 +76,7 @@ def running_workers(
             name = f"bench-worker-{place + 1}"
             manage = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"]
             command = [*manage, "--name", name, "--lanes", lanes]
-            processes.append(
-                spawn(command, death_signal=signal.SIGKILL, output=log)
-            )
+            processes.append(spawn(command, death_signal=signal.SIGKILL, output=log))
         _wait_until_served(number)
         yield processes
     finally:

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 from typing import Any
 
-from events import intake
+from events import batch
 from events.api_keys import Caller
 from events.models import Scope, Source
-from txmsg.bench import mail
-from txmsg.bench.inside.preparing import SOURCE, TYPE
+from txmsg.bench.inside.preparing import SOURCE
+from txmsg.bench.load import body
+
+AT_ONCE = 500
 
 
-def body(number: int, **fields: Any) -> dict[str, Any]:
-    """Return the event of a number, as a caller posts it."""
-    return {
-        "type": TYPE,
-        "recipient": {"email": f"customer{number}@example.com", "name": "Ada"},
-        "ctx": mail.context(number),
-        **fields,
-    }
-
-
-def fill(rows: int, *, first: int = 0, lane: str = "normal") -> None:
+def fill(
+    rows: int, first: int = 0, lane: str = "normal", postgres_pid: int = 0
+) -> dict[str, Any]:
     """Take in so many events; rings as the door does, once they are committed."""
     source = Source.objects.get(name=SOURCE)
     caller = Caller(source.pk, source.name, frozenset(Scope.values), frozenset())
-    for event in _bodies(rows, first, lane):
-        intake.accept(event, caller=caller)
-
-
-def _bodies(rows: int, first: int, lane: str) -> Iterator[dict[str, Any]]:
-    return (body(number, lane=lane) for number in range(first, first + rows))
+    for begin in range(first, first + rows, AT_ONCE):
+        numbers = range(begin, min(begin + AT_ONCE, first + rows))
+        events = [body(number, lane=lane) for number in numbers]
+        batch.accept(json.dumps({"events": events}).encode(), caller=caller)
+    return {"rows": rows}

@@ -28,9 +28,7 @@ def main() -> None:
                 recipient_list=[templates.address(number)],
             )
 
-    running.measure(
-        rows, enqueue=enqueue, send=send_all, sent=MessageLog.objects.count
-    )
+    running.measure(rows, enqueue=enqueue, send=send_all, sent=MessageLog.objects.count)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def measure(
     send: Callable[[], None],
     sent: Callable[[], int],
 ) -> None:
-    """Put mails into a queue, send them, and print both times; exit 1 if some failed."""
+    """Put mails into a queue, send them, print both times; exit 1 if some failed."""
     began = time.perf_counter()
     enqueue(rows)
     queued = time.perf_counter()

@@ -1,0 +1,48 @@
+"""From the POST to the sink, everything counted: batches of 100 into one worker."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from txmsg.bench import environment, serving
+from txmsg.bench.environment import Bench, BenchError
+
+_POLL_SECONDS = 0.02
+_LONGEST_SECONDS = 300.0
+
+
+def measure(
+    bench: Bench, *, database: str, key: str, sink_port: int, rows: int
+) -> float:
+    """Return events a second, from the first POST until the last is recorded as sent.
+
+    Web process, one worker for this lane and the sweeper run as `up` runs them.
+    """
+    before = _sent(bench, database)
+    with serving.everything(bench, database, sink_port=sink_port) as port:
+        options = {"port": port, "key": key, "rows": rows}
+        command = [sys.executable, "-m", "txmsg.bench.batches", json.dumps(options)]
+        env = environment.base_environment()
+        posted = environment.last_line_of(bench, command, env=env, name="batches")
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        while _left(bench, database):
+            if time.monotonic() > deadline:
+                raise BenchError("posted events were not sent")
+            time.sleep(_POLL_SECONDS)
+        ended = time.time()
+    sent = _sent(bench, database) - before
+    if sent != posted["rows"]:
+        raise BenchError(f"{posted['rows']} events were posted, {sent} were sent")
+    return float(sent / (ended - posted["began"]))
+
+
+def _left(bench: Bench, database: str) -> bool:
+    statement = "SELECT EXISTS (SELECT FROM events_work)"
+    return bool(environment.query(bench, statement, database=database)[0][0])
+
+
+def _sent(bench: Bench, database: str) -> int:
+    statement = "SELECT count(*) FROM history_delivery WHERE status = 'sent'"
+    return int(environment.query(bench, statement, database=database)[0][0])
