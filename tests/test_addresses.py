@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -132,3 +134,24 @@ def test_control_and_direction_are_told_from_letters() -> None:
     assert not addresses.has_control("Ада 👩\u200d👧")
     assert addresses.has_bidi_override("a\u202eb")
     assert not addresses.has_bidi_override("مريم")
+
+
+def test_the_quick_way_of_plain_addresses_comes_to_the_same() -> None:
+    pick = random.Random(5)
+    letters = "abZ09._+-@ ;<é\"'!x\u200b\r"
+    ends = ["@ex.com", "@x-.com", "@EX.co.uk", "@xn--a.com", "@local", "@a.test"]
+    ends += ["@bücher.de", "", " ", "@1.1", "@a..b", f"@{'l' * 64}.de", "@[::1]"]
+
+    def outcome(judge: Callable[[str], str], text: str) -> object:
+        try:
+            return judge(text)
+        except addresses.BadAddress as error:
+            return error.code, str(error)
+
+    texts = ["Postmaster@ex.com", f"{'a' * 65}@ex.com", f"a@{'b.' * 127}com"]
+    for _ in range(3_000):
+        local = "".join(pick.choice(letters) for _ in range(pick.randint(0, 6)))
+        texts.append(local + pick.choice(ends))
+    for text in texts:
+        slowly = outcome(lambda t: addresses._any_email(t.strip(" ")), text)
+        assert outcome(addresses.email, text) == slowly

@@ -16,6 +16,7 @@ import pytest
 
 from templates_app.models import Version
 from templates_app.rendering import RenderError, compile_content, program
+from templates_app.rendering.compiled import source_of
 from templates_app.rendering.context import RenderContext
 from templates_app.rendering.formatting import Formats
 from templates_app.rendering.liquid import Template, parse

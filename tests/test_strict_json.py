@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -178,3 +180,33 @@ def test_a_key_becomes_a_step_of_a_pointer(key: str, step: str) -> None:
 def test_a_pointer_in_a_sentence_is_short_and_visible() -> None:
     assert strict_json.printable("/a\x00\u200b") == "/a\\u0000\\u200b"
     assert len(strict_json.printable("/" + "x" * 900)) == 200
+
+
+def test_the_quick_look_never_misses_a_fault() -> None:
+    """It passes nothing that the close look would refuse, and most that is sound."""
+    pick = random.Random(7)
+    leaves = ["1", '"x"', '"\\u0000"', '"\\ud800"', '"\\u00e9"', "NaN", "1e999", "true"]
+    leaves += ["null", "1.5", str(2**60), f'"{"y" * 65_537}"', "[]", "{}"]
+    keys = ["a", "b", "", "k" * 129, "\\u0000", "é", "c"]
+
+    def made(depth: int) -> str:
+        kind = pick.random()
+        if depth > 18 or kind < 0.3:
+            sound = pick.random() < 0.9
+            return pick.choice(["1", '"x"', "{}"] if sound else leaves)
+        count = pick.randint(1, 2)
+        if kind < 0.5:
+            return f"[{','.join(made(depth + 1) for _ in range(count))}]"
+        names = [pick.choice(keys[:2] if pick.random() < 0.97 else keys) for _ in "12"]
+        pairs = [f'"{name}":{made(depth + 1)}' for name in names[:count]]
+        return f"{{{','.join(pairs)}}}"
+
+    seen = Counter[bool]()
+    for _ in range(2_000):
+        parsed = strict_json.parse(f'{{"a":{made(2)}}}'.encode())
+        count = strict_json._Count()
+        is_sound = not list(strict_json._faults(parsed.value, "", 1, count))
+        passed = strict_json._is_clean(parsed.value, parsed.has_escapes)
+        assert passed == is_sound
+        seen[passed] += 1
+    assert min(seen.values()) > 100

@@ -6,6 +6,7 @@ with it, so that `/readyz` can tell which lanes are served.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import os
@@ -107,6 +108,10 @@ def run(name: str, lanes: Sequence[str]) -> None:
     if jobs.here.serves_authors:
         doorbell.answer(doorbell.AUTHORING)
         doorbell.ring_authors()
+    # What is loaded by now stays; the garbage of a batch is freed without a collection.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     worker = LaneWorker(
         queues,
         name=f"{name}-{platform.node()}-{life}",

@@ -66,18 +66,23 @@ class Client:
     accepted: list[Accepted] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
-    def post(self, wishes: Iterable[Wish], *, threads: int = 4) -> list[Accepted]:
-        """Post one event for each wish, each again until answered; return them all."""
+    def post(
+        self, wishes: Iterable[Wish], *, threads: int = 4, batch: int = 1
+    ) -> list[Accepted]:
+        """Post one event for each wish, again until answered; return them all.
+
+        In requests of `batch` events; `threads` of them at once.
+        """
         made = [_made(wish) for wish in wishes]
-        waiting = list(reversed(made))
+        waiting = [made[n : n + batch] for n in range(0, len(made), batch)][::-1]
 
         def work() -> None:
             while waiting:
                 try:
-                    event = waiting.pop()
+                    group = waiting.pop()
                 except IndexError:
                     return
-                self._post(event)
+                self._post(group)
 
         crew = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
         for thread in crew:
@@ -110,24 +115,30 @@ class Client:
         finally:
             connection.close()
 
-    def _post(self, event: Accepted) -> None:
+    def _post(self, group: list[Accepted]) -> None:
+        """Post events in one request until it is answered; note the answer."""
+        first = group[0]
+        body: Any = _body(first)
+        path = "/api/v1/events"
+        if len(group) > 1:
+            body, path = {"events": [_body(event) for event in group]}, f"{path}/batch"
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             began = time.monotonic()
-            status, answer = self.request(
-                "POST", "/api/v1/events", _body(event), key=event.key
-            )
+            status, answer = self.request("POST", path, body, key=first.key)
             self.answers[status] += 1
-            event.seconds = time.monotonic() - began
             if status in (200, 202):
-                event.id, event.status = UUID(answer["id"]), status
-                event.answered_at = time.time()
+                results = answer["results"] if len(group) > 1 else [{"event": answer}]
+                for event, result in zip(group, results, strict=True):
+                    event.id, event.status = UUID(result["event"]["id"]), status
+                    event.seconds = time.monotonic() - began
+                    event.answered_at = time.time()
                 return
             if status not in PASSING:
-                self.refused.append(f"{status} {answer}")
+                self.refused.append(f"{status} {answer}"[:500])
                 return
             time.sleep(0.05)
-        self.refused.append(f"{event.key}: no answer in {PATIENCE_SECONDS:.0f} s")
+        self.refused.append(f"{first.key}: no answer in {PATIENCE_SECONDS:.0f} s")
 
 
 def ids(events: Sequence[Accepted]) -> list[str]:

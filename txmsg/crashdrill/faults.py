@@ -50,7 +50,7 @@ def kills(scene: Scene) -> Run:
 def stops(scene: Scene) -> Run:
     """Freeze random workers for 1.5 times their lease, then let them go on."""
     installation, chance = scene.installation, scene.chance
-    wishes = scene.wishes(scene.size(400, 3000), script="slow.10")
+    wishes = scene.wishes(scene.size(400, 3000), script="slow.40")
     frozen: dict[str, float] = {}
 
     def strike() -> None:
@@ -163,12 +163,17 @@ def lost_commits(scene: Scene) -> Run:
     with timed("COMMIT answers lost") as run:
         with scene.crew() as monitor:
             cut = installation.tell_gate(postgres={"cut": 0.1})["postgres"]
-            wishes = scene.wishes(scene.size(200, 2000))
-            with Posting(scene, wishes, scene.size(4, 30)) as posting:
+            singly = Posting(
+                scene, scene.wishes(scene.size(200, 2000)), scene.size(4, 30)
+            )
+            in_batches = Posting(
+                scene, scene.wishes(scene.size(200, 2000)), scene.size(4, 30), batch=5
+            )
+            with singly, in_batches:
                 pass
             settle(scene, run)
             run.faults = installation.tell_gate(postgres={})["postgres"] - cut
-        judge(scene, run, posting.events, monitor=monitor)
+        judge(scene, run, singly.events + in_batches.events, monitor=monitor)
         if installation.events() != len(installation.client.accepted):
             run.problems.append(
                 f"{installation.events()} events exist, "

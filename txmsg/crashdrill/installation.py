@@ -36,7 +36,7 @@ from txmsg.embedded import Home, Postgres, Server, Valkey
 LEASE_SECONDS = 3
 SEND_TIMEOUT_SECONDS = 2
 # Waves and batches of one: what is struck is struck alone.
-ONES = {"TXMSG_WAVE_SIZE": 1, "TXMSG_BATCH_SIZE": 1}
+ONES: dict[str, Any] = {"TXMSG_WAVE_SIZE": 1, "TXMSG_BATCH_SIZE": 1}
 _PORTS_FILE = "ports.json"
 _PORTS = ("web", "smtp", "http", "postgres", "valkey")
 _CLEARED = ("SECRET_KEY_FALLBACKS", "CSRF_TRUSTED_ORIGINS", "DEFAULT_FROM_EMAIL")
@@ -303,8 +303,9 @@ class Installation:
         """Return the strikes so far, and whom they struck, by process number."""
         found = {}
         for path in self.failpoints.iterdir():
-            if path.name not in ("armed", "draft"):
-                found[path.name] = int(path.read_text() or 0)
+            # One without a number is just being written.
+            if path.name not in ("armed", "draft") and (number := path.read_text()):
+                found[path.name] = int(number)
         return found
 
     # Looking.

@@ -1,9 +1,10 @@
-"""Runs in which the load itself is the trouble: poison, floods, late or stopped mail."""
+"""Runs in which the load itself is the trouble: poison, floods, cancels, expiry."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.db import connection
 
@@ -47,7 +48,7 @@ def decisions(scene: Scene) -> Run:
     return run
 
 
-def _held(scene: Scene) -> list[object]:
+def _held(scene: Scene) -> list[UUID]:
     rows = scene.installation.query(
         "SELECT id FROM events_work WHERE stage = %s ORDER BY id", [Stage.HELD.value]
     )
@@ -85,7 +86,7 @@ def poison(scene: Scene) -> Run:
     for number in range(0, count, 20):
         wishes[number] = Wish(_MUST_ARRIVE, ctx={"divisor": 0})
     with timed("poison") as run:
-        posted = installation.client.post(wishes)
+        posted = installation.client.post(wishes, batch=50)
         killers = [
             event.delivery for event in posted[7 : 7 + scene.size(1, 3) * 50 : 50]
         ]
@@ -119,7 +120,7 @@ def flood(scene: Scene) -> Run:
     installation = scene.installation
     with timed("flood against critical") as run:
         bulk = installation.client.post(
-            [Wish(content.BULK)] * scene.size(2000, 20_000), threads=6
+            [Wish(content.BULK)] * scene.size(2000, 20_000), batch=100
         )
         with scene.crew(lanes=("critical", "normal,bulk", "normal,bulk")) as monitor:
             before = len(installation.copies())
@@ -173,7 +174,7 @@ def cancels(scene: Scene) -> Run:
     installation = scene.installation
     with timed("cancel during sending") as run:
         posted = installation.client.post(
-            [Wish(_MUST_ARRIVE, script="slow.5")] * scene.size(300, 1500)
+            [Wish(_MUST_ARRIVE, script="slow.5")] * scene.size(300, 1500), batch=50
         )
         with scene.crew() as monitor:
             for event in posted[::-2]:
@@ -193,7 +194,7 @@ def drainers(scene: Scene) -> Run:
     installation = scene.installation
     with timed("8 drainers at once") as run:
         posted = installation.client.post(
-            scene.wishes(scene.size(4000, 20_000)), threads=6
+            scene.wishes(scene.size(4000, 20_000)), batch=100
         )
         began = time.monotonic()
         crew = [

@@ -160,16 +160,17 @@ def _rules(posted: Sequence[tuple[Cell, Accepted]]) -> list[dict[str, object]]:
 def _freeze_and_thaw(installation: Installation, run: Run, expected: int) -> int:
     """Have each delivery's worker frozen and thawed; return how many were."""
     names = [installation.keep_worker(number, **ONES) for number in range(expected + 2)]
-    thaw_at: dict[int, float] = {}
-    thawed: set[int] = set()
+    thaw_at: dict[str, float] = {}
+    thawed: set[str] = set()
     deadline = time.monotonic() + 30 + 2 * _FROZEN_SECONDS
     while len(thawed) < expected and time.monotonic() < deadline:
-        for pid in set(installation.strikes().values()) - thaw_at.keys():
-            thaw_at[pid] = time.monotonic() + _FROZEN_SECONDS
-        for pid, at in thaw_at.items():
-            if pid not in thawed and time.monotonic() >= at:
-                installation.kill(installation.name_of(pid), signal.SIGCONT)
-                thawed.add(pid)
+        strikes = installation.strikes()
+        for mark in strikes.keys() - thaw_at.keys():
+            thaw_at[mark] = time.monotonic() + _FROZEN_SECONDS
+        for mark, at in thaw_at.items():
+            if mark not in thawed and time.monotonic() >= at:
+                installation.kill(installation.name_of(strikes[mark]), signal.SIGCONT)
+                thawed.add(mark)
         time.sleep(0.05)
     if len(thawed) < expected or not installation.settle(seconds=30):
         run.problems.append(f"only {len(thawed)} of {expected} were frozen and settled")

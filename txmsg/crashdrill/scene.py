@@ -63,6 +63,7 @@ class Posting:
     wishes: Sequence[Wish]
     seconds: float
     """About how long the posting is spread over."""
+    batch: int = 1
     events: list[Accepted] = field(default_factory=list)
 
     def __enter__(self) -> Posting:
@@ -83,7 +84,7 @@ class Posting:
         for start in range(0, len(self.wishes), share):
             began = time.monotonic()
             group = self.wishes[start : start + share]
-            self.events += self.scene.installation.client.post(group)
+            self.events += self.scene.installation.client.post(group, batch=self.batch)
             time.sleep(max(0.0, 0.25 - (time.monotonic() - began)))
 
 

@@ -49,7 +49,7 @@ _Function = Callable[
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A template as a function; `is_proven` says that its own addresses are harmless."""
+    """A template as a function; `is_proven` says its own addresses are harmless."""
 
     function: _Function
     is_proven: bool
