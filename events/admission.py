@@ -230,6 +230,8 @@ def _check_times(
 ) -> tuple[list[Fault], list[Fault]]:
     faults: list[Fault] = []
     warnings: list[Fault] = []
+    if event.expires_at is None and event.scheduled_at is None:
+        return faults, warnings
     now = datetime.now(UTC)
     kept = timedelta(days=event_type.retention_days) - _RETENTION_MARGIN
     longest = min(MAX_SCHEDULE, max(kept, timedelta(days=1)))

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from events import admin_lists, ids, intake, work
+from events import admin_lists, admission, ids, work
 from events import views as events_views
 from events.forms import SCOPES_IN_USE
 from events.models import (
@@ -697,7 +697,7 @@ def test_a_new_event_type_is_saved_with_what_is_filled_in(
 
 
 def test_scopes_that_nothing_asks_for_are_shown_apart() -> None:
-    paths = [Path(events_views.__file__), Path(intake.__file__), Path(api.__file__)]
+    paths = [Path(module.__file__) for module in (events_views, admission, api)]
     sources = "".join(path.read_text() for path in paths)
     asked_for = {scope for scope in Scope if f"Scope.{scope.name}" in sources}
     assert set(SCOPES_IN_USE) == asked_for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -12,7 +12,7 @@ from events import arrays, statements
 
 pytestmark = pytest.mark.django_db
 
-_IDS = [uuid4(), UUID(int=0), UUID(int=2**128 - 1)]
+_IDS = [UUID(int=number) for number in (2**127 + 1, 0, 2**128 - 1)]
 _MOMENTS = [
     datetime(1, 1, 1, tzinfo=UTC),
     datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
 from babel import Locale
@@ -20,26 +19,33 @@ DateFormat = Callable[[Any], str]
 _DAY = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)  # a Monday
 _DAYS = [_DAY.replace(day=day) for day in range(1, 32)]
 _HOURS = [_DAY.replace(hour=hour) for hour in range(24)]
-_Samples = tuple[Callable[[Any], int], int, list[dt.datetime]]
+_Table = list[str]
+_Samples = tuple[Callable[[_Table], DateFormat], list[dt.datetime | None]]
 _month: _Samples = (
-    attrgetter("month"),
-    1,
-    [_DAY.replace(month=month) for month in range(1, 13)],
+    lambda table: lambda moment: table[moment.month],
+    [None, *(_DAY.replace(month=month) for month in range(1, 13))],
 )
-_weekday: _Samples = (lambda moment: moment.weekday(), 0, _DAYS[:7])
-_hour: _Samples = (attrgetter("hour"), 0, _HOURS)
+_weekday: _Samples = (
+    lambda table: lambda moment: table[moment.weekday()],
+    [*_DAYS[:7]],
+)
+_hour: _Samples = (lambda table: lambda moment: table[moment.hour], [*_HOURS])
 
-# How a field's value is read, its lowest value, and a moment for each value.
+# How a field is read from its table, and a moment for each of the table's places.
 _FIELDS: dict[str, _Samples] = {
     **dict.fromkeys("ML", _month),
     **dict.fromkeys("Eec", _weekday),
     **dict.fromkeys("hHKka", _hour),
-    "d": (attrgetter("day"), 1, _DAYS),
-    "m": (attrgetter("minute"), 0, [_DAY.replace(minute=at) for at in range(60)]),
-    "s": (attrgetter("second"), 0, [_DAY.replace(second=at) for at in range(60)]),
+    "d": (lambda table: lambda moment: table[moment.day], [None, *_DAYS]),
+    "m": (
+        lambda table: lambda moment: table[moment.minute],
+        [_DAY.replace(minute=at) for at in range(60)],
+    ),
+    "s": (
+        lambda table: lambda moment: table[moment.second],
+        [_DAY.replace(second=at) for at in range(60)],
+    ),
 }
-
-
 # Fields that Babel writes in plain digits.
 _DIGITS = frozenset("dhHKkms")
 
@@ -77,21 +83,23 @@ def _field(letter: str, count: int, locale: Locale) -> DateFormat:
         raise ValueError(letter)
     if letter in "yu":
         return _year(count)
-    read, lowest, samples = _FIELDS[letter]
+    reader, _ = _FIELDS[letter]
     if letter in _DIGITS or (letter in "ML" and count <= 2):
-        table = _digits(letter, count)
-    else:
-        name = letter * count
-        table = [DateTimeFormat(sample, locale)[name] for sample in samples]
-    return lambda moment: table[read(moment) - lowest]
+        return reader(_digits(letter, count))
+    return reader(_table(letter, count, locale))
 
 
 @lru_cache(maxsize=64)
-def _digits(letter: str, count: int) -> list[str]:
+def _digits(letter: str, count: int) -> _Table:
     """Return the table of a field that is written the same in all languages."""
-    english = Locale("en")
+    return _table(letter, count, Locale("en"))
+
+
+def _table(letter: str, count: int, locale: Locale) -> _Table:
+    name = letter * count
     return [
-        DateTimeFormat(each, english)[letter * count] for each in _FIELDS[letter][2]
+        DateTimeFormat(sample, locale)[name] if sample else ""
+        for sample in _FIELDS[letter][1]
     ]
 
 

@@ -91,36 +91,60 @@ def _fast(
     """Return a quick way to what `by_babel` says, where there is one."""
     if not _is_plain(pattern, locale) or places > _MAX_PLACES:
         return by_babel
-    quantum = Decimal(1).scaleb(-places)
     point = get_decimal_symbol(locale) if places else ""
     joined = _joiner(pattern, locale)
     (before, before_minus), (after, after_minus) = pattern.prefix, pattern.suffix
-    cut = -places - 1 if places else None
-    quantize = _EXACT.quantize
-    zero = str(quantize(Decimal(0), quantum))
-    zeros = frozenset({zero, f"-{zero}"})
+    digits_of = _digits(places)
+    dot, dot_end = (-places - 1, -places) if places else (None, None)
+    short = 3 + places + len(point[:1])
+    is_common = point == "."
 
     def formatted(value: Any) -> str:
-        if value.__class__ is not Decimal:
-            value = Decimal(number_of(value))
-        elif not value.is_finite():
-            number_of(value)  # raises
-        try:
-            text = str(quantize(value, quantum))
-        except InvalidOperation:  # too many digits
-            return by_babel(value)
-        if len(text) > _MAX_LENGTH or (text in zeros and (value or text[0] == "-")):
-            return by_babel(value)  # which knows zero from what is nearly zero
+        text = str(value) if value.__class__ is Decimal else ""
+        if places == 2 and text[-2:-1] == ".":
+            text += "0"
+        if not places or text[dot:dot_end] != "." or len(text) > _MAX_LENGTH:
+            text = digits_of(value)
+            if not text:
+                return by_babel(value)
+        if is_common and len(text) <= short and text[0] != "-":
+            return f"{before}{text}{after}"
         first, last = before, after
         if text[0] == "-":
             text, first, last = text[1:], before_minus, after_minus
-        whole = text[:cut]
-        fraction = text[-places:] if places else ""
+        whole, fraction = text[:dot], text[dot_end:] if places else ""
         if len(whole) > 3:
             whole = joined(whole)
         return f"{first}{whole}{point}{fraction}{last}"
 
     return formatted
+
+
+def _digits(places: int) -> Callable[[Any], str]:
+    """Return what rounds a number and writes it; empty where that is for Babel.
+
+    It raises FilterArgumentError for what is no number.
+    """
+    quantum = Decimal(1).scaleb(-places)
+    zero = str(_EXACT.quantize(Decimal(0), quantum))
+    zeros = frozenset({zero, f"-{zero}"})
+    tail = zero[1:]
+
+    def digits_of(value: Any) -> str:
+        number = number_of(value)
+        if number.__class__ is int:
+            text = f"{number}{tail}"
+            return text if len(text) <= _MAX_LENGTH else ""
+        try:
+            text = str(_EXACT.quantize(Decimal(number), quantum))
+        except InvalidOperation:  # too many digits
+            return ""
+        # Babel is to know zero from what is nearly zero.
+        if len(text) > _MAX_LENGTH or (text in zeros and (number or text[0] == "-")):
+            return ""
+        return text
+
+    return digits_of
 
 
 def _is_plain(pattern: NumberPattern, locale: Locale) -> bool:

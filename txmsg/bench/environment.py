@@ -204,7 +204,7 @@ def query(bench: Bench, statement: str, *, database: str = DATABASE) -> list[Any
     import psycopg
 
     with psycopg.connect(database_url(bench, database), autocommit=True) as connection:
-        cursor = connection.execute(statement)  # type: ignore[call-overload]
+        cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 

@@ -9,7 +9,7 @@ from txmsg.bench.report import Report, median, ratio
 from txmsg.bench.sizes import Sizes
 
 ROWS_A_DRAIN = 10_000
-PASSING = 300_000
+PASSING, CHUNK = 300_000, 20_000
 
 
 def run(bench: Bench, sizes: Sizes, report: Report) -> None:
@@ -79,6 +79,7 @@ def _in_the_way(bench: Bench, sizes: Sizes, report: Report, *, sink_port: int) -
         due=due,
         paused=paused,
         passing=passing,
+        chunk=sizes.at_most(CHUNK),
     )
     what = (
         f"claim of 500 with {due:,} due, {paused:,} paused and a snapshot open for "

@@ -73,7 +73,7 @@ class Client:
 
         In requests of `batch` events; `threads` of them at once.
         """
-        made = [_made(wish) for wish in wishes]
+        made = [prepare(wish) for wish in wishes]
         waiting = [made[n : n + batch] for n in range(0, len(made), batch)][::-1]
 
         def work() -> None:
@@ -118,10 +118,13 @@ class Client:
     def _post(self, group: list[Accepted]) -> None:
         """Post events in one request until it is answered; note the answer."""
         first = group[0]
-        body: Any = _body(first)
+        body: Any = body_of(first)
         path = "/api/v1/events"
         if len(group) > 1:
-            body, path = {"events": [_body(event) for event in group]}, f"{path}/batch"
+            body, path = (
+                {"events": [body_of(event) for event in group]},
+                f"{path}/batch",
+            )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             began = time.monotonic()
@@ -146,7 +149,8 @@ def ids(events: Sequence[Accepted]) -> list[str]:
     return [event.delivery for event in events]
 
 
-def _made(wish: Wish) -> Accepted:
+def prepare(wish: Wish) -> Accepted:
+    """Return an event to post: with a token, an address and a key of its own."""
     token = f"tok{next(_numbers)}x{secrets.token_hex(4)}"
     if wish.channel == "sms":
         # Numbers that can exist; the last digits tell them apart.
@@ -158,7 +162,8 @@ def _made(wish: Wish) -> Accepted:
     return Accepted(wish, token, address, key=f"key-{token}")
 
 
-def _body(event: Accepted) -> dict[str, Any]:
+def body_of(event: Accepted) -> dict[str, Any]:
+    """Return the request body of an event."""
     wish = event.wish
     recipient: dict[str, Any] = {"name": "Ada"}
     if wish.channel == "sms":

@@ -51,6 +51,11 @@ from templates_app.rendering.nodes import (
 # What a date or a time, in the longest pattern there may be, can cost in steps.
 _LONG_TEXT = 64
 _MAX_NESTING = 40
+_OF_LISTS = {
+    "size": ("{0}.__class__ is list", "len({0})"),
+    "first": ("{0}.__class__ is list and {0}", "{0}[0]"),
+    "last": ("{0}.__class__ is list and {0}", "{0}[-1]"),
+}
 # Their results are plain texts, and they refuse all that other filters let pass.
 _DATES: dict[Any, str] = {filters.date: "date", filters.time: "time"}
 
@@ -193,6 +198,8 @@ class Expressions:
         )
 
     def _written_member(self, start: str, keys: list[Any]) -> str:
+        if keys and keys[-1] in _OF_LISTS:
+            return self._of_list(start, keys)
         name = self.source.name("t")
         line = self.source.line
         if not keys:
@@ -208,6 +215,16 @@ class Expressions:
             names = [self._key(key) for key in keys]
             line(f"{name} = member({start}, ({', '.join(names)},))")
         return name
+
+    def _of_list(self, start: str, keys: list[Any]) -> str:
+        """Write what a list has though no key of it is called so: quick for a list."""
+        *path, last = keys
+        whole = self._member(start, path) if path else start
+        slow = self.source.constant((last,))
+        test, quick = _OF_LISTS[last]
+        return self._named(
+            f"{quick.format(whole)} if {test.format(whole)} else member({whole}, {slow})"
+        )
 
     def _key(self, key: Any) -> str:
         return self.value(key) if isinstance(key, Path) else self.source.constant(key)

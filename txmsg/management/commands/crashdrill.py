@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import secrets
@@ -40,10 +41,10 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, help="repeat the run of this seed")
         parser.add_argument(
             "--only",
-            type=lambda text: text.split(","),
+            type=_runs,
             default=[],
             metavar="RUN,…",
-            help=f"only these runs: {', '.join(drill.RUNS)}",
+            help=f"only these runs: {', '.join(drill.RUNS | drill.SAMPLES)}",
         )
         parser.add_argument("--keep", help="a folder to use and to leave for a look")
 
@@ -98,6 +99,15 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _runs(text: str) -> list[str]:
+    """Read the names of runs."""
+    names = text.split(",")
+    if unknown := set(names) - (drill.RUNS | drill.SAMPLES).keys():
+        message = f"there is no run {', '.join(sorted(unknown))}"
+        raise argparse.ArgumentTypeError(message)
+    return names
 
 
 def _verdict(told: dict[str, Any]) -> str:

@@ -15,14 +15,14 @@ def main() -> None:
     from txmsg.bench.peers.naive import jobs
     from txmsg.bench.peers.naive.models import Outgoing
 
-    Outgoing.objects.all().delete()
+    Outgoing._default_manager.all().delete()
     redis = Redis.from_url(settings.REDIS_URL)
     redis.flushdb()
     queue = Queue("mails", connection=redis)
 
     def enqueue(count: int) -> None:
         for number in range(count):
-            row = Outgoing.objects.create(
+            row = Outgoing._default_manager.create(
                 address=templates.address(number), context=templates.context(number)
             )
             queue.enqueue(jobs.send, row.pk, result_ttl=0)
@@ -36,7 +36,7 @@ def main() -> None:
         rows,
         enqueue=enqueue,
         send=send,
-        sent=Outgoing.objects.filter(status="sent").count,
+        sent=Outgoing._default_manager.filter(status="sent").count,
     )
 
 

@@ -23,7 +23,7 @@ def _compiled() -> tuple[Template, Template, Template]:
 
 def send(row_id: int) -> None:
     """Send one mail and note it."""
-    row = Outgoing.objects.get(pk=row_id)
+    row = Outgoing._default_manager.get(pk=row_id)
     subject, text, html = _compiled()
     message = EmailMultiAlternatives(
         subject.render(Context(row.context, autoescape=False)),
