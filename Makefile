@@ -6,7 +6,7 @@ RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
 ARGS ?=
 
-.PHONY: help demo up test check format lock clean
+.PHONY: help demo up bench test crashdrill check format lock clean
 help: ## Say what the targets do
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
@@ -28,6 +28,9 @@ demo: $(RUNTIME) ## Set up, start everything, post forty events and show them (A
 up: $(RUNTIME) ## Set up and start everything on this machine
 	$(BIN)/python manage.py up $(ARGS)
 
+bench: $(RUNTIME) ## Measure speed beside other systems (ARGS="all --json"; up to 40 minutes)
+	$(BIN)/python manage.py bench $(ARGS)
+
 test: $(DEV) ## Set up and run the tests (ARGS are pytest's)
 ifeq ($(ARGS),)
 	$(BIN)/python -m pytest -n 2 -m "not installation"
@@ -35,6 +38,9 @@ ifeq ($(ARGS),)
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
+
+crashdrill: $(RUNTIME) ## Kill, freeze and cut an installation of its own, and count (ARGS=--full for long)
+	$(BIN)/python manage.py crashdrill $(ARGS)
 
 check: $(DEV) ## Format, lint, imports, types, migrations, deployment settings
 	$(BIN)/ruff format --check .
@@ -49,7 +55,7 @@ format: $(DEV) ## Format and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 lock: $(DEV) ## Make the hashed requirements anew (needs uv)
-	for set in base dev; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements/$$set.in -o requirements/$$set.txt; done
+	for set in base dev bench; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements/$$set.in -o requirements/$$set.txt; done
 
 clean: ## Remove the virtual environment and caches (not the data in var/)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -189,6 +189,25 @@ def test_what_the_compiler_does_not_know_stays_with_python_liquid(source: str) -
     assert outcome(template, *inputs) == outcome(make_template(source), *inputs)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{{ "now" | date: "%Y" }} {{ now | time }} {{ ctx.d | upcase | date: "long" }}',
+        '{{ ctx.n | plus: 1 | money: "EUR" }} {{ ctx.n | number: 2 }}',
+        "{{ ctx.l.size }} {{ ctx.l.first }} {{ ctx.l | last }} {{ ctx.t.size }}",
+        '{{ ctx.none | default: "there" }} {% if ctx.none.at.all %}x{% endif %}',
+        "{% for i in ctx.l %}{{ forloop.index }}{% unless forloop.last %},"
+        "{% endunless %}{% endfor %}",
+        '{% case ctx.t %}{% when "a", "b" %}1{% else %}2{% endcase %}',
+        "{% capture v %}<b>{{ ctx.t }}</b>{% endcapture %}{{ v }}{{ v }}",
+    ],
+)
+def test_what_templates_usually_hold_is_served(source: str) -> None:
+    ctx = {"d": "2026-11-23", "n": Decimal("19.90"), "l": [1, 2], "t": "a & b"}
+    for html in (True, False):
+        assert served(make_template(source, html=html), *make_inputs(ctx))
+
+
 def test_nothing_of_a_template_stands_in_the_source_of_its_function() -> None:
     template = make_template(
         "{{ ctx['__class__'] }}{{ ctx.__import__ }}"

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.conf import settings
 
 from txmsg.bench import machine, smtp_source
@@ -190,7 +191,7 @@ def base_environment() -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if name not in _OURS and not name.startswith(_PREFIXES)
-    } | {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    } | {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
 
 
 def database_url(bench: Bench, database: str) -> str:
@@ -201,8 +202,6 @@ def database_url(bench: Bench, database: str) -> str:
 
 def query(bench: Bench, statement: str, *, database: str = DATABASE) -> list[Any]:
     """Ask a database of this run; outside of any transaction."""
-    import psycopg
-
     with psycopg.connect(database_url(bench, database), autocommit=True) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []

@@ -57,8 +57,6 @@ def run(
         "YARDSTICK_DATABASE": environment.database_url(bench, DATABASE),
         "YARDSTICK_REDIS": bench.home.redis_url,
         "YARDSTICK_SMTP_PORT": str(sink_port),
-        # Not the product's folder of packages: it may hold a module of our names.
-        "PYTHONPATH": str(settings.BASE_DIR),
     }
-    command = [str(python), "-m", f"txmsg.bench.peers.{module}", str(rows)]
+    command = [str(python), "-m", "txmsg.bench.peers", module, str(rows)]
     return environment.last_line_of(bench, command, env=env, name=module)

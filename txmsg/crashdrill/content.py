@@ -27,23 +27,38 @@ def type_of(policy: str) -> str:
 def make() -> str:
     """Make the event types and publish their messages; return an API key."""
     for policy in POLICIES:
-        _make_type(type_of(policy), Lane.NORMAL, policy, CHANNELS)
+        make_type(type_of(policy), Lane.NORMAL, policy, CHANNELS)
     must_arrive = UnknownOutcome.MUST_ARRIVE.value
-    _make_type(BULK, Lane.BULK, must_arrive, [Channel.EMAIL.value])
-    _make_type(CRITICAL, Lane.CRITICAL, must_arrive, [Channel.EMAIL.value])
-    _make_type(PUBLISHED, Lane.NORMAL, must_arrive, [Channel.EMAIL.value])
+    make_type(BULK, Lane.BULK, must_arrive, [Channel.EMAIL.value])
+    make_type(CRITICAL, Lane.CRITICAL, must_arrive, [Channel.EMAIL.value])
+    make_type(PUBLISHED, Lane.NORMAL, must_arrive, [Channel.EMAIL.value])
     return api_keys.create(Source.objects.create(name="drill"))[1]
 
 
 def publish_again(type_name: str, mark: int) -> None:
     """Publish the email of a type with another mark in each of its parts."""
-    message = Message.objects.get(event_type__name=type_name, channel=Channel.EMAIL)
+    message = _email_of(type_name)
     message.content = _content(Channel.EMAIL.value, mark)
     message.save()
     publishing.publish(message)
 
 
-def _make_type(name: str, lane: Lane, policy: str, channels: list[str]) -> None:
+def pause(type_name: str) -> None:
+    """Pause the email of a type."""
+    publishing.pause(_email_of(type_name))
+
+
+def resume(type_name: str) -> None:
+    """Let the email of a type go on."""
+    publishing.resume(_email_of(type_name))
+
+
+def _email_of(type_name: str) -> Message:
+    return Message.objects.get(event_type__name=type_name, channel=Channel.EMAIL)
+
+
+def make_type(name: str, lane: Lane, policy: str, channels: list[str]) -> None:
+    """Make an event type, and publish a message of a policy on each channel."""
     event_type = EventType.objects.create(
         name=name,
         label=name,

@@ -64,18 +64,27 @@ def expiry(scene: Scene) -> Run:
         for _ in range(count)
     ]
     lost = [Wish(content.CRITICAL, script="lost.0+9", expires_at=soon)] * 2
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    scheduled = [Wish(content.CRITICAL, scheduled_at=later)] * 5
     with timed("expiry under greylisting") as run:
         with scene.crew() as monitor:
-            posted = scene.installation.client.post(greylisted + lost)
+            posted = scene.installation.client.post(greylisted + lost + scheduled)
             settle(scene, run, seconds=30)
         judge(scene, run, posted, monitor=monitor)
         rows = scene.oracle.rows_of({str(e.id): e for e in posted})
         for event in posted:
-            wanted = "uncertain" if event.wish.script.startswith("lost") else "expired"
+            wanted = _late_end(event.wish)
             found = [row.status for row in rows[str(event.id)]]
             if found != [wanted]:
                 run.problems.append(f"{event.wish.script}: {found}, not {wanted}")
     return run
+
+
+def _late_end(wish: Wish) -> str:
+    """Return how one ends that nobody could send in time."""
+    if wish.scheduled_at:
+        return Stage.PENDING.value
+    return "uncertain" if wish.script.startswith("lost") else "expired"
 
 
 def poison(scene: Scene) -> Run:
@@ -145,16 +154,20 @@ def flood(scene: Scene) -> Run:
 
 
 def publishing_meanwhile(scene: Scene) -> Run:
-    """Publish another version while messages leave: each is of one of the two."""
+    """Publish, pause and resume while messages leave: each is of one version."""
     installation = scene.installation
     wishes = [Wish(content.PUBLISHED, script="slow.5")] * scene.size(400, 2000)
-    with timed("publish during sending") as run:
+    with timed("publish, pause, resume") as run:
         with scene.crew() as monitor:
             with Posting(scene, wishes, scene.size(4, 20)) as posting:
-                time.sleep(scene.size(4, 20) / 2)
+                time.sleep(scene.size(4, 20) / 3)
                 content.publish_again(content.PUBLISHED, 2)
+                time.sleep(scene.size(4, 20) / 3)
+                content.pause(content.PUBLISHED)
+                time.sleep(0.5)
+                content.resume(content.PUBLISHED)
                 connection.close()
-                run.faults = 1
+                run.faults = 3
             settle(scene, run)
         judge(scene, run, posting.events, monitor=monitor, calm=True)
         mine = set(ids(posting.events))

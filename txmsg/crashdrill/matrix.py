@@ -119,6 +119,10 @@ def stop(
             run.faults += _freeze_and_thaw(installation, run, len(posted))
             all_posted += posted
     _finish(installation, oracle, monitor, run, all_posted)
+    fenced = sum(text.count(" fenced: ") for _, text in installation.logs())
+    run.notes.append(f"{fenced} records of zombies were fenced")
+    if not fenced:
+        run.problems.append("no zombie tried to record anything")
     run.seconds = time.monotonic() - began
     return run
 

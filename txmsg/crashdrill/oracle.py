@@ -248,7 +248,10 @@ class Oracle:
             if str(identifier) in known
         }
         for delivery, group in copies.items():
-            ends_at: datetime = expiring[str(UUID(int=UUID(delivery).int & ~0xFF))]
+            event = str(UUID(int=UUID(delivery).int & ~0xFF))
+            ends_at: datetime | None = expiring.get(event)
+            if ends_at is None:
+                continue
             late = [
                 copy["at"] - ends_at.timestamp()
                 for copy in group

@@ -198,7 +198,7 @@ class Expressions:
         )
 
     def _written_member(self, start: str, keys: list[Any]) -> str:
-        if keys and keys[-1] in _OF_LISTS:
+        if keys and isinstance(keys[-1], str) and keys[-1] in _OF_LISTS:
             return self._of_list(start, keys)
         name = self.source.name("t")
         line = self.source.line
@@ -222,8 +222,9 @@ class Expressions:
         whole = self._member(start, path) if path else start
         slow = self.source.constant((last,))
         test, quick = _OF_LISTS[last]
+        otherwise = f"member({whole}, {slow})"
         return self._named(
-            f"{quick.format(whole)} if {test.format(whole)} else member({whole}, {slow})"
+            f"{quick.format(whole)} if {test.format(whole)} else {otherwise}"
         )
 
     def _key(self, key: Any) -> str:
@@ -298,8 +299,10 @@ class Expressions:
             return self._called(each, arguments, [])
         self.steps += _LONG_TEXT
         result = self.source.name("t")
-        with self.source.block(f"if {value}.__class__ is not str:"):
-            self.source.line("raise Odd")
+        if not isinstance(self.source.constants.get(value), str):
+            kind = f"{value}.__class__"
+            with self.source.block(f"if {kind} is not str and {kind} is not Markup:"):
+                self.source.line("raise Odd")
         self.source.line(f"{result} = {_DATES[each.function]}({', '.join(arguments)})")
         self.texts.add(result)
         return result

@@ -5,36 +5,26 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import django
+from django.utils.module_loading import import_string
+
+VERBS = {
+    "prepare": "txmsg.bench.inside.preparing.prepare",
+    "fill": "txmsg.bench.inside.filling.fill",
+    "drain": "txmsg.bench.inside.draining.drain",
+    "render": "txmsg.bench.inside.rendering.render",
+    "churn": "txmsg.bench.inside.claiming.churn",
+    "stand_in_the_way": "txmsg.bench.inside.claiming.stand_in_the_way",
+    "age": "txmsg.bench.inside.ageing.age",
+}
 
 
 def main() -> None:
-    """Run the verb that was named."""
+    """Run the verb that was named: by its name, for models need Django set up."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     django.setup()
-    # Only now: models need the settings.
-    from txmsg.bench.inside import (
-        ageing,
-        claiming,
-        draining,
-        filling,
-        preparing,
-        rendering,
-    )
-
-    verbs: dict[str, Callable[..., dict[str, Any]]] = {
-        "prepare": preparing.prepare,
-        "drain": draining.drain,
-        "fill": filling.fill,
-        "render": rendering.render,
-        "churn": claiming.churn,
-        "stand_in_the_way": claiming.stand_in_the_way,
-        "age": ageing.age,
-    }
-    result = verbs[sys.argv[1]](**json.loads(sys.argv[2]))
+    result = import_string(VERBS[sys.argv[1]])(**json.loads(sys.argv[2]))
     sys.stdout.write(json.dumps(result) + "\n")
 
 

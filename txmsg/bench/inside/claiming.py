@@ -140,6 +140,7 @@ def _old_snapshot() -> Iterator[None]:
 def _copy_rows(count: int, **changes: str) -> None:
     """Copy a row of work so many times, each with an id of its own."""
     made = {"id": "uuidv7()", "event_id": "uuidv7()", **changes}
+    table = Work._meta.db_table
     names = [field.column for field in Work._meta.concrete_fields]
     columns = ", ".join(names)
     values = ", ".join(made.get(name, name) for name in names)
@@ -147,8 +148,8 @@ def _copy_rows(count: int, **changes: str) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
-                INSERT INTO events_work ({columns})
-                SELECT {values} FROM (SELECT * FROM events_work LIMIT 1) AS one,
+                INSERT INTO {table} ({columns})
+                SELECT {values} FROM (SELECT * FROM {table} LIMIT 1) AS one,
                        generate_series(1, %s)
                 """,
                 [min(_AT_ONCE, count - first)],

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import mailer  # type: ignore[import-not-found]
+from django.template import Context, Template
+from mailer.engine import send_all  # type: ignore[import-not-found]
+from mailer.models import MessageLog  # type: ignore[import-not-found]
+
 from txmsg.bench.peers import running, templates
 
 
-def main() -> None:
+def main(rows: int) -> None:
     """Measure it once."""
-    rows = running.prepare()
-    import mailer  # type: ignore[import-not-found]
-    from django.template import Context, Template
-    from mailer.engine import send_all  # type: ignore[import-not-found]
-    from mailer.models import MessageLog  # type: ignore[import-not-found]
-
     MessageLog.objects.all().delete()
     subject = Template(templates.subject())
     text, html = Template(templates.text()), Template(templates.html())
@@ -29,7 +28,3 @@ def main() -> None:
             )
 
     running.measure(rows, enqueue=enqueue, send=send_all, sent=MessageLog.objects.count)
-
-
-if __name__ == "__main__":
-    main()

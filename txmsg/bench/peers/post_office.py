@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from post_office import mail  # type: ignore[import-not-found]
+from post_office.models import (  # type: ignore[import-not-found]
+    STATUS,
+    Email,
+    EmailTemplate,
+)
+
 from txmsg.bench.peers import running, templates
 
 _AT_ONCE = 500
 
 
-def main() -> None:
+def main(rows: int) -> None:
     """Measure it once."""
-    rows = running.prepare()
-    from post_office import mail  # type: ignore[import-not-found]
-    from post_office.models import (  # type: ignore[import-not-found]
-        STATUS,
-        Email,
-        EmailTemplate,
-    )
-
     Email.objects.all().delete()
     EmailTemplate.objects.all().delete()
     template = EmailTemplate.objects.create(
@@ -50,7 +49,3 @@ def main() -> None:
         send=send,
         sent=Email.objects.filter(status=STATUS.sent).count,
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""How a yardstick runs: tables, the clock around enqueueing and sending, the result."""
+"""The clock around a yardstick's enqueueing and sending, and the result."""
 
 from __future__ import annotations
 
@@ -6,16 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-
-import django
-from django.core.management import call_command
-
-
-def prepare() -> int:
-    """Set Django up, make the tables; return how many mails were asked for."""
-    django.setup()
-    call_command("migrate", interactive=False, run_syncdb=True, verbosity=0)
-    return int(sys.argv[1])
 
 
 def measure(

@@ -7,14 +7,12 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 
 from txmsg.bench.peers import running, templates
+from txmsg.bench.peers.naive import jobs
+from txmsg.bench.peers.naive.models import Outgoing
 
 
-def main() -> None:
+def main(rows: int) -> None:
     """Measure it once."""
-    rows = running.prepare()
-    from txmsg.bench.peers.naive import jobs
-    from txmsg.bench.peers.naive.models import Outgoing
-
     Outgoing._default_manager.all().delete()
     redis = Redis.from_url(settings.REDIS_URL)
     redis.flushdb()
@@ -38,7 +36,3 @@ def main() -> None:
         send=send,
         sent=Outgoing._default_manager.filter(status="sent").count,
     )
-
-
-if __name__ == "__main__":
-    main()
