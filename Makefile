@@ -32,12 +32,7 @@ bench: $(RUNTIME) ## Measure speed beside other systems (ARGS="all --json"; up t
 	$(BIN)/python manage.py bench $(ARGS)
 
 test: $(DEV) ## Set up and run the tests (ARGS are pytest's)
-ifeq ($(ARGS),)
-	$(BIN)/python -m pytest -n 2 -m "not installation"
-	$(BIN)/python -m pytest -m installation
-else
-	$(BIN)/python -m pytest $(ARGS)
-endif
+	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2)
 
 crashdrill: $(RUNTIME) ## Kill, freeze and cut an installation of its own, and count (ARGS=--full for long)
 	$(BIN)/python manage.py crashdrill $(ARGS)

@@ -230,7 +230,7 @@ def test_a_frozen_valkey_costs_a_moment_once_and_is_used_again(
             for _ in range(20):
                 breaker.ask(CHANNEL)
                 breaker.failed(CHANNEL, WHY)
-            assert time.monotonic() - began < 0.5, "each call cost a time-out"
+            assert time.monotonic() - began < 2, "each call cost a time-out"
             assert not breaker.ask(CHANNEL).may_try, "it keeps its own counsel"
         finally:
             process.send_signal(signal.SIGCONT)

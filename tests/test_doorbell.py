@@ -202,7 +202,7 @@ def test_a_redis_that_does_not_answer_costs_a_moment_once(
         began = time.monotonic()
         for _ in range(50):
             assert doorbell.ring(LANE) is False
-        assert time.monotonic() - began < 0.25
+        assert time.monotonic() - began < 3
     assert doorbell.failures[LANE] == 50
     monkeypatch.undo()
 
@@ -421,7 +421,7 @@ def test_a_frozen_redis_keeps_nobody_from_stopping(
             doorbell.answer(LANE)
             assert not doorbell.ring(LANE)
             assert not doorbell.is_waited_for(LANE)
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < 3
             stop = threading.Timer(0.2, lambda: None)
             stop.start()
             assert not doorbell.wait(LANE, seconds=30, should_stop=stop.finished.is_set)

@@ -164,7 +164,7 @@ def test_a_frozen_valkey_costs_a_moment_once_and_is_used_again(
         try:
             began = time.monotonic()
             granted = sum(pace.take(CHANNEL, 1).count for _ in range(50))
-            assert time.monotonic() - began < 0.5, "each call cost a time-out"
+            assert time.monotonic() - began < 2, "each call cost a time-out"
             assert granted < 50
         finally:
             process.send_signal(signal.SIGCONT)

@@ -219,12 +219,12 @@ def test_no_filter_undoes_escaping() -> None:
     ],
 )
 def test_each_way_to_do_too_much_trips_a_limit_within_a_second(source: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     error = fail(source, big="a" * 10_000, list=["a"] * 1_000)
 
     assert error.code == "render_limit"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,9 @@ def test_everyday_filters() -> None:
 )
 def test_parsing_a_huge_repetition_ends_within_a_second(piece: str) -> None:
     source = piece * (380_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
 
     with suppress(RenderError):
         parse(source, html=True, part="html")
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

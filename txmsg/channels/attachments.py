@@ -28,6 +28,7 @@ from templates_app.rendering.message import Attachment
 MAX_BYTES = 5_000_000
 MAX_BYTES_IN_ALL = 10_000_000
 SECONDS = 10.0
+_LONGEST_MEDIA_TYPE = 255
 # IPv6 addresses that lead to an IPv4 one, and those that anybody's server may have.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -297,8 +298,9 @@ def _read(response: httpx.Response, ends_at: float) -> bytes:
 def _media_type(given: str, url: str) -> str:
     """Return a media type that may stand in a header, from the answer or the name."""
     named = given.partition(";")[0].strip().lower()
-    main, slash, sub = named.partition("/")
-    is_plain = slash and all(
+    main, _, sub = named.partition("/")
+    # A line of a mail has 998 octets at most; RFC 6838 has 127 for each half.
+    is_plain = len(named) <= _LONGEST_MEDIA_TYPE and all(
         part
         and part.replace("-", "").replace(".", "").replace("+", "").isalnum()
         and part.isascii()

@@ -26,6 +26,8 @@ from txmsg.channels.wire import Wire
 
 CONTENT_SECONDS = 120.0
 """For the content to go out, and again for the answer to it."""
+TRIAL_SECONDS = 10.0
+"""For the first word to the first mail of a further connection, while others serve."""
 _SMALL = 65536
 """A content up to here goes out in one write with its end."""
 _END = b".\r\n"
@@ -80,14 +82,21 @@ class Carrier:
     """
 
     def __init__(
-        self, conversation: Conversation, *, desk: Desk, deadline: float
+        self,
+        conversation: Conversation,
+        *,
+        desk: Desk,
+        deadline: float,
+        is_further: bool = False,
     ) -> None:
-        """Take the open connection over."""
+        """Take the open connection over; `is_further`: it was opened beside others."""
         self.conversation = conversation
         self.wire = Wire(conversation.opened)
         self.until = deadline
         self.is_open = True
         """Whether the connection still is."""
+        self.is_further = is_further
+        self._is_on_trial = is_further
         self._desk = desk
         self._deadline = deadline
         self._pipelines = conversation.has_extn("pipelining")
@@ -139,7 +148,7 @@ class Carrier:
         if self._foremost is not None:
             self._foremost.foremost_at = time.monotonic()
             self.wire.write(self._envelope(self._foremost.letter))
-            self._wait(COMMAND_SECONDS)
+            self._wait(TRIAL_SECONDS if self._is_on_trial else COMMAND_SECONDS)
 
     def _envelope(self, letter: Letter) -> bytes:
         mail = f"MAIL FROM:<{letter.sender}>{' SMTPUTF8' if letter.utf8 else ''}\r\n"
@@ -154,6 +163,9 @@ class Carrier:
         replies = self.conversation.replies
         replies.feed(data)
         self.conversation.last_heard_at = time.monotonic()
+        if self._is_on_trial:
+            self._is_on_trial = False
+            self._wait(COMMAND_SECONDS)
         try:
             while self.is_open and (reply := replies.take()):
                 self._answered(*reply)
@@ -162,9 +174,11 @@ class Carrier:
 
     def _answered(self, code: int, said: bytes) -> None:
         """Act upon one reply."""
-        if self._end_at is not None and self._stage is Stage.CONTENT:
+        if self._end_at is not None and self.wire.written < self._end_at + len(_END):
             # The server is not reading a dialogue any more: this connection is spent.
-            return self._leave(Answer(Stage.CONTENT, code, words(said)))
+            if self._stage is Stage.CONTENT:
+                return self._leave(Answer(Stage.CONTENT, code, words(said)))
+            return self._lose(f"the server answered too early ({code} {words(said)})")
         if not self._awaited:
             return self._lose("the server spoke unasked")
         step = self._awaited.popleft()
@@ -232,9 +246,13 @@ class Carrier:
 
     def _give_answer(self, answer: Answer) -> None:
         mail, self._foremost, self._refusal = self._foremost, None, None
-        is_fresh, self.conversation.is_fresh = self.conversation.is_fresh, False
+        is_fresh = self.conversation.is_fresh
+        if not answer.gone or answer.stage is not Stage.MAIL:
+            self.conversation.is_fresh = False
         if mail is not None:
-            self._desk.done(mail, answer, is_fresh=is_fresh)
+            # One that was opened beside others says nothing about the way.
+            is_telling = is_fresh and not self.is_further
+            self._desk.done(mail, answer, is_fresh=is_telling)
 
     def _send_content(self) -> None:
         """Write the content of the foremost mail, if the server waits for it."""

@@ -7,9 +7,10 @@ database, the queue or how retries are decided.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Self
@@ -64,6 +65,7 @@ class EmailChannel:
         self.default_from = default_from
         self.provider = "smtp"
         self._fetcher = Fetcher(attachment_hosts)
+        self._in_use = threading.Lock()
         self._pool: Pool | None = None
         our_name = normalized(parseaddr(default_from)[1]).rpartition("@")[2]
         if url:
@@ -99,19 +101,30 @@ class EmailChannel:
         self._fetcher.forget()
         desk = _Desk(self, wave, deadline=deadline)
         places = range(len(wave))
-        self._carry(desk, [place for place in places if not wave[place].attachments])
-        for place in places:
-            if wave[place].attachments:
-                begun = time.monotonic()
-                self._carry(desk, [place])
-                desk.took(time.monotonic() - begun)
+        with self._in_use:
+            self._carry(desk, [at for at in places if not wave[at].attachments])
+            for place in places:
+                if wave[place].attachments:
+                    begun = time.monotonic()
+                    self._carry(desk, [place])
+                    desk.took(time.monotonic() - begun)
         return [desk.outcomes[place] for place in places]
 
     def close(self) -> None:
-        """Take leave of the server; sending again connects anew."""
-        if self._pool is not None:
-            self._pool.close()
-        self._fetcher.close()
+        """Take leave of the server; sending again connects anew.
+
+        While another thread sends (the worker was told twice to stop) nothing is
+        done: a word of leave would stand in the middle of a mail.
+        """
+        if not self._in_use.acquire(blocking=False):
+            logger.warning("%s: not closed, a wave is under way", self.provider)
+            return
+        try:
+            if self._pool is not None:
+                self._pool.close()
+            self._fetcher.close()
+        finally:
+            self._in_use.release()
 
     def letter(self, message: RenderedMessage, *, deadline: float) -> Letter:
         """Write a message with its files; raise NotFetched or ValueError."""
@@ -122,12 +135,17 @@ class EmailChannel:
         )
         return compose(message, default_from=self.default_from, files=files)
 
-    def _carry(self, desk: _Desk, places: Iterable[int]) -> None:
+    def _carry(self, desk: _Desk, places: Sequence[int]) -> None:
         desk.add(places)
-        if self._pool is not None:
-            Round(desk, self._pool, deadline=desk.deadline).run()
-        elif desk.has_mail():
-            desk.unreachable(ValueError(UNCONFIGURED))
+        try:
+            if self._pool is not None:
+                Round(desk, self._pool, deadline=desk.deadline).run()
+            elif desk.has_mail():
+                desk.unreachable(ValueError(UNCONFIGURED))
+        except Exception as error:
+            # What is answered stays answered, whatever fails in the middle of a wave.
+            logger.exception("%s: a wave broke off", self.provider)
+            desk.failed(error)
 
 
 class _Desk:
@@ -144,6 +162,7 @@ class _Desk:
         self.outcomes: dict[int, Outcome] = {}
         self._channel = channel
         self._wave = wave
+        self._added: list[int] = []
         self._places: deque[int] = deque()
         # Written already: certainly not sent over the connection they were given to.
         self._returned: deque[Mail] = deque()
@@ -157,8 +176,9 @@ class _Desk:
         self._slowest = 0.0
         self._refused_senders: dict[str, str] = {}
 
-    def add(self, places: Iterable[int]) -> None:
+    def add(self, places: Sequence[int]) -> None:
         """Put messages of the wave in line."""
+        self._added.extend(places)
         self._places.extend(places)
 
     def took(self, seconds: float) -> None:
@@ -227,16 +247,30 @@ class _Desk:
             self._not_sent(mail.place, OutcomeKind.ROUTE, self._broken, mail.started_at)
         self.has_mail()
 
+    def failed(self, error: Exception) -> None:
+        """End all after a fault of our own: what was given out may have been sent."""
+        self._broken = f"The channel failed: {type(error).__name__}."
+        self._end_waiting(OutcomeKind.ROUTE, f"Not tried: {self._broken}")
+        for place in self._added:
+            if place not in self.outcomes:
+                self.outcomes[place] = Outcome(
+                    OutcomeKind.UNKNOWN,
+                    provider=self._channel.provider,
+                    answer=self._broken,
+                    reason="unknown_outcome",
+                )
+
     def _take(self, *, spare: float) -> Mail | None:
         """Return the next mail that is worth a try, if it can end in time."""
         while self._returned or self._places:
             if self._broken:
                 self._end_waiting(OutcomeKind.ROUTE, f"Not tried: {self._broken}")
                 return None
-            if self.is_too_late():
+            left = self.deadline - time.monotonic()
+            if left <= self._slowest:
                 self._end_waiting(OutcomeKind.NOT_STARTED, "The wave ran out of time.")
                 return None
-            if time.monotonic() + spare >= self.deadline:
+            if left <= spare:
                 return None
             if self._returned:
                 mail: Mail | None = self._returned.popleft()

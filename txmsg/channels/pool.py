@@ -2,7 +2,8 @@
 
 The first is opened when there is none; further ones beside, while mails go out over
 those there are, so that a server that lets no more in delays nobody. It must not know
-mails. For one thread at a time.
+mails. For one thread at a time: a thread that sends beside another, as that of proofs
+does, has a pool of its own, so that a server sees up to `size` connections of each.
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ class _Opening:
         """Open; close again if nobody waits for it any more."""
         try:
             self.conversation.open(deadline=deadline)
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            # Whatever it is, somebody may wait for the end of this.
             self.error = error
+            self.conversation.close()
         with self._lock:
             self.is_over.set()
             if self.is_abandoned:
@@ -115,12 +118,21 @@ class Pool:
             return
         if time.monotonic() < self._full_until:
             return
-        self._opening = _Opening(self._new())
+        opening = _Opening(self._new())
         # It may outlive this wave, and serve the next.
         deadline = time.monotonic() + OPENING_SECONDS
-        threading.Thread(
-            target=self._opening.run, args=[deadline], name="connect", daemon=True
-        ).start()
+        try:
+            threading.Thread(
+                target=opening.run, args=[deadline], name="connect", daemon=True
+            ).start()
+        except RuntimeError as error:
+            self._stay_as_it_is(error)
+        else:
+            self._opening = opening
+
+    def let_down(self) -> None:
+        """Learn that a further connection was open and took no mail."""
+        self._stay_as_it_is(ConnectionError("it was let in, but took no mail"))
 
     def opened(self) -> Conversation | None:
         """Return the further connection once it is open."""
@@ -129,9 +141,7 @@ class Pool:
             return None
         self._opening = None
         if opening.error is not None:
-            # No outcome of any mail: those that are open carry them.
-            self._full_until = time.monotonic() + FULL_SECONDS
-            logger.info("no further connection: %s", described(opening.error))
+            self._stay_as_it_is(opening.error)
             return None
         self._conversations.append(opening.conversation)
         return opening.conversation
@@ -145,6 +155,11 @@ class Pool:
         for conversation in self._conversations:
             conversation.leave(deadline=deadline)
         self._conversations.clear()
+
+    def _stay_as_it_is(self, error: Exception) -> None:
+        # No outcome of any mail: those connections that are open carry them.
+        self._full_until = time.monotonic() + FULL_SECONDS
+        logger.info("no further connection for a while: %s", described(error))
 
     def _new(self) -> Conversation:
         return Conversation(self._server, tls=self._tls, our_name=self._our_name)

@@ -87,7 +87,7 @@ class Round:
     def _open_further(self) -> None:
         """Have as many connections as the mails that still wait are worth."""
         if opened := self._pool.opened():
-            self._take_on(opened).begin()
+            self._take_on(opened, is_further=True).begin()
         if (
             len(self._carriers) < self._wanted
             and self._desk.count() >= MAILS_A_CONNECTION
@@ -108,8 +108,15 @@ class Round:
                 carrier.time_out()
         self._dismiss_closed()
 
-    def _take_on(self, conversation: Conversation) -> Carrier:
-        carrier = Carrier(conversation, desk=self._desk, deadline=self._deadline)
+    def _take_on(
+        self, conversation: Conversation, *, is_further: bool = False
+    ) -> Carrier:
+        carrier = Carrier(
+            conversation,
+            desk=self._desk,
+            deadline=self._deadline,
+            is_further=is_further,
+        )
         self._selector.register(carrier.wire.sock, _READ, carrier)
         self._carriers.append(carrier)
         return carrier
@@ -124,6 +131,8 @@ class Round:
                 if carrier.conversation.is_fresh:
                     # It may be one of a bad kind: no other is tried in its place.
                     self._wanted -= 1
+                    if carrier.is_further:
+                        self._pool.let_down()
             elif carrier.wire.is_full and carrier not in self._full:
                 self._selector.modify(sock, _READ | _WRITE, carrier)
                 self._full.add(carrier)

@@ -116,16 +116,22 @@ def dial(host: str, port: int, *, deadline: float) -> socket.socket:
     addresses = resolve(host, port, deadline=deadline)
     failure: OSError = OSError(f"{host} has no address")
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
-        sock = socket.socket(family, kind, protocol)
         share = (deadline - time.monotonic()) / (len(addresses) - index)
+        try:
+            # A system without IPv6 may have no such socket, and the next address may.
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:
+            failure = error
+            continue
         try:
             sock.settimeout(max(share, 0.001))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
         except OSError as error:
             sock.close()
             failure = error
+        else:
+            return sock
     raise failure
 
 
@@ -143,7 +149,10 @@ def resolve(host: str, port: int, *, deadline: float) -> Sequence[tuple[Any, ...
         except (OSError, UnicodeError) as error:
             found.put(OSError(f"{host} was not found: {error}"))
 
-    threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    try:
+        threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(f"{host} was not looked up: {error}") from error
     try:
         result = found.get(timeout=max(deadline - time.monotonic(), 0.001))
     except queue.Empty:

@@ -10,6 +10,9 @@ import ssl
 from dataclasses import dataclass, field
 
 _AT_ONCE = 65536
+# One record of TLS. Of several in one call the system may have taken some when the
+# call says that it has written nothing.
+_RECORD = 16384
 _FULL = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -19,12 +22,18 @@ class Wire:
 
     sock: socket.socket
     written: int = 0
-    """Octets handed to the system since the beginning."""
+    """Octets handed to the system since the beginning: no other one can be read."""
     _left: memoryview = field(default_factory=lambda: memoryview(b""))
+    _at_once: int = _AT_ONCE
+    # What there was no room for is offered again as it was: OpenSSL asks for that,
+    # and would make a second record of what has come behind it.
+    _offered: int = 0
 
     def __post_init__(self) -> None:
         """Take the socket over: it no longer waits."""
         self.sock.settimeout(0)
+        if isinstance(self.sock, ssl.SSLSocket):
+            self._at_once = _RECORD
 
     @property
     def end(self) -> int:
@@ -43,10 +52,13 @@ class Wire:
     def flush(self) -> None:
         """Write as much as there is room for."""
         while self._left:
+            offer = self._left[: self._offered or self._at_once]
             try:
-                count = self.sock.send(self._left[:_AT_ONCE])
+                count = self.sock.send(offer)
             except _FULL:
+                self._offered = len(offer)
                 return
+            self._offered = 0
             self.written += count
             self._left = self._left[count:]
 
