@@ -249,7 +249,7 @@ TXMSG_FREE_DISK_MB = env.int("TXMSG_FREE_DISK_MB", default=512)
 # For how long the door keeps keys and event types in memory: within this time a
 # revoked key ends to work. And how far apart, in seconds, a lane is rung for at least.
 TXMSG_INTAKE_CACHE_SECONDS = 1.0
-TXMSG_RING_SECONDS = 0.02
+TXMSG_RING_SECONDS = 0.005
 # A folder in which the crash drill says where a process is to die; empty elsewhere.
 TXMSG_FAILPOINTS = env.str("TXMSG_FAILPOINTS", default="")
 
@@ -262,7 +262,7 @@ if TXMSG_FAILPOINTS and TXMSG_DRILL_URL:
 
 # The drill freezes processes past their lease, and cannot wait so long.
 _spare = 1 if TXMSG_FAILPOINTS else 10
-if TXMSG_LEASE_SECONDS < TXMSG_SEND_TIMEOUT_SECONDS + _spare:
+if TXMSG_SEND_TIMEOUT_SECONDS + _spare > TXMSG_LEASE_SECONDS:
     message = (
         "TXMSG_LEASE_SECONDS must be at least 10 more than TXMSG_SEND_TIMEOUT_SECONDS: "
         "a lease must outlive the sending of a wave."

@@ -20,6 +20,7 @@ from events import (
     ids,
     intake,
     ringing,
+    statements,
     storing,
     strict_json,
 )
@@ -67,6 +68,7 @@ def accept(raw: bytes, *, caller: Caller, idempotency_key: str = "") -> Answer:
     an event repeats, in the batch too, answers with the event of the first time. The
     same idempotency key and body take nothing in. Commits, then rings once a lane.
     """
+    statements.leave_dead_connection()
     parsed = strict_json.parse(raw)
     mode, bodies = _read(parsed)
     batch = _Batch(caller, bodies)
@@ -134,7 +136,7 @@ def _readable(batch: _Batch, *, may_be_long: bool, has_escapes: bool) -> list[in
             if not isinstance(body, dict):
                 raise Refused(400, "object_required", "An event must be an object.")
             strict_json.check(body, has_escapes=has_escapes)
-            if may_be_long and len(strict_json.canonical(body)) > MAX_EVENT_BYTES:
+            if may_be_long and len(strict_json.compact(body)) > MAX_EVENT_BYTES:
                 detail = f"An event is over {MAX_EVENT_BYTES // 1024} KB."
                 raise Refused(413, "body_too_large", detail)
         except Refused as refused:
@@ -258,16 +260,17 @@ def _store(batch: _Batch, event_ids: Sequence[UUID], whole: Request) -> set[Key]
         for number in batch.to_store
         for key in batch.requests[number].keys
     ]
-    if claims:
-        with transaction.atomic():
-            lost = {claim.key for claim in claims} - identities.take(claims)
-            if lost:
-                # What this transaction inserted so far belongs to no event.
-                transaction.set_rollback(True)
-                return lost
+    with storing.orphans_refused():
+        if not claims:
             received_at = storing.store_all(events, batch.caller)
-    else:
-        received_at = storing.store_all(events, batch.caller)
+        else:
+            with transaction.atomic():
+                lost = {claim.key for claim in claims} - identities.take(claims)
+                if lost:
+                    # What this transaction inserted so far belongs to no event.
+                    transaction.set_rollback(True)
+                    return lost
+                received_at = storing.store_all(events, batch.caller)
     failpoints.reach("P0", events)
     due = {one.lane for one in events.values() if intake.is_due(one, received_at)}
     for lane in sorted(due):

@@ -11,7 +11,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from events import admission, failpoints, identities, ids, ringing, storing
+from events import (
+    admission,
+    failpoints,
+    identities,
+    ids,
+    ringing,
+    statements,
+    storing,
+)
 from events.admission import Checked
 from events.api_keys import Caller
 from events.identities import Earlier
@@ -45,6 +53,7 @@ def accept(
     answer with the event of the first time; with other data they are refused (409). A
     parallel twin waits for the first. Commits, then rings for the lane.
     """
+    statements.leave_dead_connection()
     (judged,) = admission.judge([body], caller)
     if judged.event is None or judged.type is None:
         raise judged.refused or AssertionError

@@ -7,14 +7,13 @@ what comes here fits. A key of the caller that is taken already stops the insert
 from __future__ import annotations
 
 import contextlib
-import select
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
 import psycopg
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from events import api_keys, identities, ids, known_types, statements, strict_json
 from events.admission import Checked
@@ -100,8 +99,7 @@ def store(
 ) -> datetime | None:
     """Write an event and commit; return when, or None if one of its keys is taken."""
     values = {**_values(checked, event_id), "source": caller.source_id}
-    _leave_dead_connection()
-    with _orphans_refused():
+    with orphans_refused():
         if not request.keys:
             return _moment(statements.rows(_INSERT_ONE, values))
         if len(request.keys) == 1:
@@ -119,11 +117,13 @@ def store(
 
 
 def store_all(events: Mapping[UUID, Checked], caller: Caller) -> datetime:
-    """Write events, in the caller's transaction if there is one; return when."""
+    """Write events, in the caller's transaction if there is one; return when.
+
+    `orphans_refused` belongs around it.
+    """
     rows = [_values(checked, event_id) for event_id, checked in events.items()]
     values: dict[str, Any] = {name: [row[name] for row in rows] for name in _COLUMNS}
-    with _orphans_refused():
-        found = statements.rows(_INSERT_MANY, {**values, "source": caller.source_id})
+    found = statements.rows(_INSERT_MANY, {**values, "source": caller.source_id})
     return cast("datetime", _moment(found))
 
 
@@ -151,29 +151,16 @@ def _values(checked: Checked, event_id: UUID) -> dict[str, Any]:
     }
 
 
-def _leave_dead_connection() -> None:
-    """Let go of a connection that the server has ended: the next use makes a new one.
-
-    Django would ask ``SELECT 1`` at each request. Here nothing is asked: a connection
-    on which nothing runs has something to read only when it was told of its end.
-    """
-    if connection.in_atomic_block or connection.connection is None:
-        return
-    poll = select.poll()
-    poll.register(connection.connection.pgconn.socket, select.POLLIN)
-    if poll.poll(0):
-        connection.close()
-
-
 def _moment(found: list[tuple[Any, ...]]) -> datetime | None:
     return found[0][0] if found else None
 
 
 @contextlib.contextmanager
-def _orphans_refused() -> Iterator[None]:
+def orphans_refused() -> Iterator[None]:
     """Raise Refused when the type or the source of an event is gone.
 
-    Memory said that it is there; it is asked anew when the request comes again.
+    It has to stand around the transaction: keys to other tables are checked at its
+    end. Memory said that it is there; it is asked anew when the request comes again.
     """
     try:
         yield

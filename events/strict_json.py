@@ -146,6 +146,14 @@ def canonical(value: Any) -> bytes:
     return _unmarked(text).encode()
 
 
+def compact(value: Any) -> bytes:
+    """Return data as the shortest JSON text in UTF-8."""
+    text = json.dumps(
+        value, ensure_ascii=False, separators=(",", ":"), default=_mark_decimal
+    )
+    return _unmarked(text).encode()
+
+
 def read(text: str | bytes | None) -> Any:
     """Return data that was stored by us; numbers with a fraction as Decimal."""
     return json.loads(text, parse_float=Decimal) if text is not None else None

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from django.db import InterfaceError, OperationalError
+import psycopg
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -53,12 +54,8 @@ def api_view(*methods: str) -> Callable[[View], View]:
                 answer = view(request, caller, *args, **kwargs)
             except Refused as refused:
                 return problems.response(request, refused)
-            except (OperationalError, InterfaceError):
-                logger.exception("the database did not answer")
-                return problems.response(request, _unavailable())
-            except Exception:
-                logger.exception("request %s failed", problems.request_id(request))
-                return problems.response(request, problems.internal_error())
+            except Exception as error:
+                return problems.response(request, _fault_of_ours(request, error))
             answer["X-Request-Id"] = problems.request_id(request)
             return answer
 
@@ -221,6 +218,19 @@ def _idempotency_key(request: HttpRequest) -> str:
             "Idempotency-Key takes 1 to 255 visible ASCII characters, without a comma.",
         )
     return matched[2]
+
+
+def _fault_of_ours(request: HttpRequest, error: Exception) -> Refused:
+    """Log what nobody asked for, and return the answer to it."""
+    if isinstance(error.__cause__, psycopg.errors.ReadOnlySqlTransaction):
+        # A failover has made a replica of the server; elsewhere there is another.
+        connection.close()
+    elif not isinstance(error, OperationalError | InterfaceError):
+        made = problems.request_id(request)
+        logger.error("request %s failed", made, exc_info=error)
+        return problems.internal_error()
+    logger.error("the database did not answer", exc_info=error)
+    return _unavailable()
 
 
 def _unavailable() -> Refused:

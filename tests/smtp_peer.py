@@ -82,6 +82,7 @@ class SmtpPeer:
         farewell: bytes = b"",
         holds_back: int = 0,
         deaf_connections: Collection[int] = (),
+        crowded_connections: Collection[int] = (),
         most_connections: int = 1_000_000,
         on_content: Callable[[Received], object] = lambda _: None,
     ) -> None:
@@ -90,7 +91,8 @@ class SmtpPeer:
         After `mails_per_connection` mails `farewell` is said and the connection ends.
         An envelope is answered only when all of it has come, and the first `holds_back`
         contents only when the next envelope has come too. Connections (counted from 1)
-        can be deaf to mails; more than `most_connections` are let down by 421.
+        can be deaf to mails, or take a first mail for one too many (421);
+        more than `most_connections` are let down by 421.
         `on_content` is called before a content is answered, by the thread that serves.
         """
         self.banner = banner
@@ -102,6 +104,7 @@ class SmtpPeer:
         self.farewell = farewell
         self.holds_back = holds_back
         self.deaf_connections = deaf_connections
+        self.crowded_connections = crowded_connections
         self.most_connections = most_connections
         self.on_content = on_content
         self.empty_mails = 0
@@ -271,6 +274,10 @@ class _Connection:
             self.peer.problems.append("MAIL inside a transaction")
         if self.number in self.peer.deaf_connections:
             self.peer.stopping.wait()
+        if self.number in self.peer.crowded_connections:
+            self._say(b"421 4.7.0 too many connections\r\n")
+            while True:
+                self._receive()
         if self.peer.holds_back:
             self._wait_for_envelope()
         sender = _address(line)

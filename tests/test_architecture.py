@@ -40,6 +40,8 @@ FORBIDDEN_NAMES = {
 QUEUE_IMPORTERS = {
     "events/doorbell.py": "the one place that rings",
     "events/valkey.py": "short scripts over what workers share: bells, pace, breakers",
+    "txmsg/bench/peers/naive/program.py": "a yardstick that queues by RQ, in an "
+    "environment of its own",
     "txmsg/doctor.py": "says in words what is wrong with Redis: its exceptions only",
     "txmsg/health.py": "says in words that Redis does not answer: its exceptions only",
     "txmsg/worker.py": "the loop that RQ runs",
@@ -48,6 +50,9 @@ ENVIRONMENT_READERS = {
     "config/settings.py": "where settings are made of it",
     "config/wsgi.py": "names the settings module, as Django asks for",
     "manage.py": "names the settings module, as Django asks for",
+    "txmsg/bench/environment.py": "hands it on to what is measured",
+    "txmsg/bench/peers/project.py": "the yardsticks' own settings module",
+    "txmsg/crashdrill/installation.py": "hands it on to the processes that it hurts",
     "txmsg/embedded/ownership.py": "the owner tells its children so, who ask before "
     "there are settings",
     "txmsg/embedded/servers.py": "hands it on to PostgreSQL and Valkey, less PG*",
@@ -66,13 +71,17 @@ UPWARD_NAMES = {
     ("events/doorbell.py", "txmsg.jobs.serve_authors"): "RQ takes a job by its name",
 }
 SQL_WRITERS = {
-    ("events/intake.py", "events_event"): "the door writes what it accepts",
-    ("events/intake.py", "events_eventcontext"): "the door writes what it accepts",
+    ("events/storing.py", "events_event"): "the door writes what it accepts",
+    ("events/storing.py", "events_eventcontext"): "the door writes what it accepts",
     (
         "events/identities.py",
         "events_eventidentity",
     ): "the door keeps the caller's keys",
-    ("events/intake.py", "events_work"): "the first row, in the statement of its event",
+    ("events/storing.py", "events_eventidentity"): "keys, in the statement of events",
+    (
+        "events/storing.py",
+        "events_work",
+    ): "the first row, in the statement of its event",
     ("events/work/claiming.py", "events_work"): "work's own writer",
     ("events/work/leases.py", "events_work"): "work's own writer",
     ("events/work/operating.py", "events_work"): "work's own writer",

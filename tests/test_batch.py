@@ -10,11 +10,22 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
 
-from events import batch, failpoints, identities, ids, pressure, ringing, statements
+from events import (
+    api_keys,
+    batch,
+    failpoints,
+    identities,
+    ids,
+    known_types,
+    pressure,
+    ringing,
+    statements,
+)
 from events.models import (
     ApiKey,
     Event,
@@ -26,6 +37,7 @@ from events.models import (
 from events.problems import Refused
 from tests import factories
 from tests.api_door import Door, assert_refused, nothing_stored, open_door
+from tests.test_bad_input import FAULTS, JSON_FAULTS, dated
 
 pytestmark = pytest.mark.django_db
 
@@ -308,6 +320,62 @@ def test_each_event_may_have_as_much_as_a_single_one(door: Door) -> None:
     assert codes(permissive(door, [door.body(ctx=more)])) == ["too_many_keys"]
 
 
+@pytest.mark.parametrize("text", ["é", "語", "🎉"])
+def test_an_event_is_measured_by_its_bytes_in_utf_8(door: Door, text: str) -> None:
+    EventType.objects.update(contract={"type": "object"})
+    size = len(text.encode())
+
+    def events(bytes_in_all: int) -> list[Any]:
+        ctx = {f"k{n}": text * (bytes_in_all // 8 // size) for n in range(8)}
+        return [door.body(ctx=ctx), door.body()]
+
+    assert codes(permissive(door, events(255 * 1024))) == [202, 202]
+    assert codes(permissive(door, events(257 * 1024))) == ["body_too_large", 202]
+
+
+def test_every_bad_field_of_an_event_is_refused_in_a_batch(door: Door) -> None:
+    """The rows 52 to 77 of the reference, all in one batch beside a good event."""
+    faults = [list(one.values) for one in FAULTS]
+    events = [door.body(**dated(fields)) for fields, _, _ in faults]
+    answer = permissive(door, [*events, door.body()])
+    assert answer.status_code == 207
+    results = answer.json()["results"]
+    assert results[-1]["status"] == 202
+    for number, (_, code, pointer) in enumerate(faults):
+        problem = results[number]["problem"]
+        found = [(fault["pointer"], fault["code"]) for fault in problem["errors"]]
+        assert (f"/events/{number}{pointer}", code) in found
+    assert Event.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "code", "pointer"),
+    [one for one in JSON_FAULTS if one.values[0].startswith(b"{")],
+)
+@pytest.mark.parametrize("mode", batch.MODES)
+def test_bad_json_is_refused_in_a_batch(
+    door: Door, mode: str, raw: bytes, status: int, code: str, pointer: str | None
+) -> None:
+    """A value by its place in its event; a text that is no JSON as a whole."""
+    good = json.dumps(door.body()).encode()
+    body = b'{"mode": "%s", "events": [%s, %s]}' % (mode.encode(), good, raw)
+    answer = door.post(body, path=PATH)
+    whole = {"invalid_json", "trailing_data", "invalid_utf8"}
+    if code in whole or answer.status_code == 400:
+        assert code in {*whole, "too_deep"}
+        wanted = "invalid_json" if code == "trailing_data" else code
+        assert_refused(answer, 400, wanted)
+    elif mode == "strict":
+        problem = assert_refused(answer, 422, "batch_refused")
+        assert {fault["code"] for fault in problem["errors"]} == {code}
+    else:
+        accepted, refused = answer.json()["results"]
+        assert (accepted["status"], refused["status"]) == (202, status)
+        [fault] = refused["problem"]["errors"]
+        assert fault["code"] == code
+        assert fault["pointer"].startswith(f"/events/1{pointer or ''}")
+
+
 def test_fifty_faults_of_each_event_are_named(door: Door) -> None:
     flood = door.body(**{f"field{number}": 1 for number in range(90)})
     problem = assert_refused(post(door, [flood, flood]), 422, "batch_refused")
@@ -506,6 +574,57 @@ def test_the_failpoint_stands_after_the_commit_and_before_the_ring(
         ("P0", stored[1:], 1),
     ]
     assert len(answer.json()["results"]) == 2
+
+
+# What fails
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("key", ["", "k"])
+def test_a_type_that_is_gone_is_no_500(door: Door, settings: Any, key: str) -> None:
+    settings.TXMSG_INTAKE_CACHE_SECONDS = 60.0
+    body = door.body()
+    try:
+        assert post(door, [body]).status_code == 202
+        for model in (Work, EventContext, Event, EventType):
+            model.objects.all().delete()  # type: ignore[attr-defined]
+        assert_refused(post(door, [body], key=key), 503, "unavailable")
+        problem = assert_refused(post(door, [body], key=key), 422, "batch_refused")
+        assert problem["errors"][0]["code"] == "unknown_event_type"
+    finally:
+        known_types.forget()
+        api_keys.forget()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("key", ["", "k"])
+def test_a_connection_that_the_server_ended_costs_no_batch(
+    door: Door, settings: Any, key: str
+) -> None:
+    settings.TXMSG_INTAKE_CACHE_SECONDS = 60.0
+    try:
+        assert post(door, [door.body(lane="bulk")]).status_code == 202
+        raw = connection.connection
+        with psycopg.connect(raw.info.dsn) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(%s, 10000)", [raw.info.backend_pid]
+            )
+        events = [door.body(external_id="e1")]
+        assert post(door, events, key=key).status_code == 202
+    finally:
+        known_types.forget()
+        api_keys.forget()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("key", ["", "k"])
+def test_a_replica_answers_as_a_server_that_is_away(door: Door, key: str) -> None:
+    """After a failover; the next request connects anew."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    problem = assert_refused(post(door, [door.body()], key=key), 503, "unavailable")
+    assert problem["retryable"] is True
+    assert post(door, [door.body()], key=key).status_code == 202
 
 
 # At once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Any
@@ -81,3 +82,23 @@ def test_without_a_distance_every_ring_is_at_once(
     for _ in range(3):
         ringing.ring("normal")
     assert len(rung) == 3
+
+
+def test_a_bell_that_breaks_does_not_end_the_rings_that_wait(
+    rung: list[tuple[str, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = doorbell.ring
+
+    def ring(lane: str) -> None:
+        if lane == "bulk":
+            raise ValueError
+        really(lane)
+
+    with contextlib.suppress(ValueError):
+        monkeypatch.setattr(doorbell, "ring", ring)
+        ringing.ring("bulk")
+    ringing.ring("normal")
+    ringing.ring("bulk")
+    ringing.ring("normal")
+    wait_for(rung, 2)
+    assert [lane for lane, _ in rung] == ["normal", "normal"]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import random
+import selectors
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -16,7 +21,7 @@ import pytest
 from events import failpoints
 from templates_app.rendering.message import Attachment, RenderedMessage
 from tests.smtp_peer import Received, SmtpPeer, certificate
-from txmsg.channels import carrying, pool
+from txmsg.channels import carrying, email, pool
 from txmsg.channels.attachments import Fetcher, File
 from txmsg.channels.base import Outcome, OutcomeKind
 from txmsg.channels.email import EmailChannel
@@ -253,13 +258,30 @@ def test_a_further_connection_that_is_not_let_in_is_no_outcome() -> None:
 def test_one_deaf_connection_of_four_takes_no_mail_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(carrying, "COMMAND_SECONDS", 3.0)
-    with SmtpPeer(extensions=PIPELINING, deaf_connections=[2]) as peer:
+    monkeypatch.setattr(carrying, "TRIAL_SECONDS", 1.0)
+    with SmtpPeer(extensions=PIPELINING, deaf_connections=range(2, 99)) as peer:
         wait_for_connections(peer, 2)
         channel = EmailChannel(peer.url, default_from=FROM)
         to = [f"m{place}" for place in range(40)]
         assert kinds(send(channel, to)) == [SENT] * 40
         assert sorted(names(peer)) == sorted(to)
+        # For a while no other is tried that would hold the next waves up.
+        assert kinds(send(channel, to)) == [SENT] * 40
+        assert peer.connections == 2
+
+
+@pytest.mark.parametrize("extensions", [[], PIPELINING], ids=["lock-step", "groups"])
+def test_a_further_connection_that_is_one_too_many_says_nothing_about_the_route(
+    extensions: list[bytes],
+) -> None:
+    with SmtpPeer(extensions=extensions, crowded_connections=range(2, 99)) as peer:
+        # The first mail is not answered before the second connection has ended.
+        held = iter([lambda: peer.gone.acquire(timeout=SECONDS)])
+        peer.on_content = lambda _: next(held, bool)()
+        channel = EmailChannel(peer.url, default_from=FROM)
+        assert kinds(send(channel, ["a"] * 40)) == [SENT] * 40
+        assert kinds(send(channel, ["b"] * 40)) == [SENT] * 40
+        assert (len(peer.accepted), peer.connections) == (80, 2)
 
 
 def test_a_first_connection_that_is_deaf_is_a_broken_route(
@@ -323,10 +345,12 @@ def test_a_bug_in_the_middle_of_a_wave_leaves_no_connection_half_used(
     assert kinds(send(channel, ["a"])) == [SENT]
     with monkeypatch.context() as patched:
         patched.setattr(failpoints, "reach", reach)
-        with pytest.raises(RuntimeError):
-            send(channel, ["b"])
-    assert kinds(send(channel, ["c"])) == [SENT]
-    assert names(peer) == ["a", "c"]
+        # The envelope of the second is out, of the third nothing.
+        found = send(channel, ["b", "c", "d"])
+    assert kinds(found) == [UNKNOWN, UNKNOWN, ROUTE]
+    assert found[0].answer == "The channel failed: RuntimeError."
+    assert kinds(send(channel, ["e"])) == [SENT]
+    assert names(peer) == ["a", "e"]
     assert peer.connections == 2
 
 
@@ -339,6 +363,59 @@ def test_a_kept_connection_that_the_server_has_left_is_never_a_broken_route(
     peer.hang_up()
     assert kinds(send(channel, ["b"] * 40)) == [SENT] * 40
     assert len(peer.accepted) == 80
+
+
+def test_a_wave_for_which_there_are_no_more_files_to_open_is_not_sent(
+    peer: SmtpPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    channel = EmailChannel(peer.url, default_from=FROM)
+    with monkeypatch.context() as patched:
+        patched.setattr(selectors, "DefaultSelector", refuse)
+        assert kinds(send(channel, ["a", "b"])) == [ROUTE, ROUTE]
+    assert kinds(send(channel, ["a", "b"])) == [SENT, SENT]
+
+
+def test_a_mail_has_an_outcome_wherever_in_the_wave_the_time_runs_out(
+    peer: SmtpPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = time.monotonic()
+    ticks = itertools.count(begun)
+    # By this clock every look at it takes a second.
+    clock = SimpleNamespace(monotonic=lambda: next(ticks))
+    monkeypatch.setattr(email, "time", clock)
+    channel = EmailChannel(peer.url, default_from=FROM)
+    for seconds in range(1, 40):
+        ticks = itertools.count(begun)
+        wave = [message(name) for name in "abcd"]
+        found = kinds(channel.send(wave, deadline=begun + seconds + 0.5))
+        assert found == sorted(found, key=[SENT, NOT_STARTED].index)
+    assert found[0] is SENT
+
+
+def test_closing_while_a_wave_is_under_way_leaves_the_wave_alone(
+    peer: SmtpPeer,
+) -> None:
+    is_held, is_closed = threading.Event(), threading.Event()
+
+    def hold(_: Received) -> None:
+        is_held.set()
+        is_closed.wait(SECONDS)
+
+    peer.on_content = hold
+    channel = EmailChannel(peer.url, default_from=FROM)
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(send, channel, ["a", "b", "c"])
+        assert is_held.wait(SECONDS)
+        channel.close()
+        is_closed.set()
+        assert kinds(found.result()) == [SENT] * 3
+    assert "QUIT" not in verbs(peer)
+    channel.close()
+    assert peer.gone.acquire(timeout=SECONDS)
+    assert verbs(peer).count("QUIT") == 1
 
 
 def test_closing_the_channel_takes_leave_of_every_connection(peer: SmtpPeer) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import psycopg
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DataError, NotSupportedError, connection, transaction
 
 from events import statements
 from events.models import Source
@@ -65,3 +67,62 @@ def test_a_statement_is_prepared_once_and_others_are_not() -> None:
             " WHERE statement LIKE '%events_source%'"
         )
         assert cursor.fetchone() == (0,)
+
+
+@pytest.fixture
+def table() -> Iterator[str]:
+    """A table that a migration is about to change."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE changing (a int)")
+        cursor.execute("INSERT INTO changing VALUES (1)")
+    yield "changing"
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE changing")
+
+
+def widen(table: str) -> None:
+    """Change a table as another process does: psycopg knows of its own ALTER."""
+    with psycopg.connect(connection.connection.info.dsn) as other:
+        other.execute(f"ALTER TABLE {table} ADD COLUMN b text DEFAULT 'x'")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_while_the_server_runs_breaks_no_statement(table: str) -> None:
+    for _ in range(2):
+        assert statements.rows(f"SELECT * FROM {table}", {}) == [(1,)]
+    widen(table)
+    assert statements.rows(f"SELECT * FROM {table}", {}) == [(1, "x")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_breaks_one_transaction_at_most(table: str) -> None:
+    assert statements.rows(f"SELECT * FROM {table}", {}) == [(1,)]
+    widen(table)
+    with pytest.raises(NotSupportedError), transaction.atomic():
+        statements.rows(f"SELECT * FROM {table}", {})
+    with transaction.atomic():
+        assert statements.rows(f"SELECT * FROM {table}", {}) == [(1, "x")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_that_somebody_dropped_are_prepared_anew() -> None:
+    """As a pooler does when it gives a connection to another."""
+    assert statements.rows("SELECT 41", {}) == [(41,)]
+    connection.connection.pgconn.exec_(b"DEALLOCATE ALL")
+    assert statements.rows("SELECT 41", {}) == [(41,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dead_connection_is_left_and_a_living_one_kept() -> None:
+    statements.leave_dead_connection()
+    assert statements.rows("SELECT 1", {}) == [(1,)]
+    kept = connection.connection
+    statements.leave_dead_connection()
+    assert connection.connection is kept
+    with psycopg.connect(kept.info.dsn) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", [kept.info.backend_pid])
+    statements.leave_dead_connection()
+    assert statements.rows("SELECT 1", {}) == [(1,)]
+    connection.connection.close()
+    statements.leave_dead_connection()
+    assert statements.rows("SELECT 1", {}) == [(1,)]

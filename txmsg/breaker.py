@@ -191,6 +191,11 @@ def failed(channel: str, why: str) -> None:
         _failed_own(channel, share)
 
 
+def is_recovering(channel: str) -> bool:
+    """Say whether this process was last let through as a probe, or on the ramp."""
+    return _limits.get(channel, UNLIMITED) != UNLIMITED
+
+
 def let_go(channel: str) -> None:
     """Say that leave was not used: nothing was tried, so another may."""
     if channel in _own:

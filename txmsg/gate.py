@@ -70,6 +70,16 @@ def not_reached(channel: str, why: str, *, unsent: int) -> None:
     breaker.failed(channel, why)
 
 
+def unanswered(channel: str, why: str) -> None:
+    """Say that the provider took messages, and none was answered.
+
+    One message may be to blame for that; but who is only just being tried again is not
+    given another at once.
+    """
+    if breaker.is_recovering(channel):
+        breaker.failed(channel, why)
+
+
 def room(channel: str) -> int:
     """Return how many messages of a channel are worth claiming now; asks nobody."""
     if time.monotonic() < _rests_until.get(channel, 0):

@@ -26,7 +26,7 @@ from templates_app import publishing, versions
 from txmsg import gate
 from txmsg.channels import get_channel
 from txmsg.preparing import Executions, Ready, RenderErrors, check, render
-from txmsg.sending import Batch
+from txmsg.sending import BACK_SECONDS, Batch
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ YIELD_SECONDS = 1.0
 # How long a wave is waited with for its pace before the rest of the batch goes first.
 PACE_SECONDS = 1.0
 PACE_STEP_SECONDS = 0.2
-# What cannot go at once comes due again after this at the earliest.
-BACK_SECONDS = 0.5
+# After a batch of which nothing could go, others wait too: no claim follows at once.
+IDLE_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -81,7 +81,10 @@ def drain(run: Drain, *, seconds: float, linger: float) -> int:
         if claim.is_full:
             doorbell.ring(run.lane)
         if claim.items:
+            before = run.finished
             handle(run, claim)
+            if run.finished == before:
+                time.sleep(IDLE_SECONDS)
             if run.should_yield():
                 deadline = min(deadline, time.monotonic() + YIELD_SECONDS)
         elif not claim.parked:
@@ -102,18 +105,28 @@ def drain(run: Drain, *, seconds: float, linger: float) -> int:
 def claim_batch(run: Drain) -> Claim:
     """Claim a batch of the lane, routed to the versions that are live now."""
     live = publishing.live_versions()
+    caps = _caps(live)
     claim = work.claim(
         run.lane,
         owner=run.owner,
-        limit=settings.TXMSG_BATCH_SIZE,
+        limit=_limit(live),
         lease_seconds=settings.TXMSG_LEASE_SECONDS,
         live=live,
         live_pins=publishing.versions_of_live_messages,
-        caps=_caps(live),
+        caps=caps,
         floor=run.floor(),
     )
-    run.low_water = claim.low_water or work.BEGINNING
+    # What was not even looked at may have been due before all that was seen.
+    is_all_seen = 0 not in caps.values()
+    run.low_water = (is_all_seen and claim.low_water) or work.BEGINNING
     return claim
+
+
+def _limit(live: Mapping[RouteKey, LiveVersion]) -> int:
+    """Return how many rows a batch takes: no more than leave in a few seconds."""
+    channels = {channel for _, channel in live}
+    size: int = settings.TXMSG_BATCH_SIZE
+    return min(size, sum(gate.room(channel) for channel in channels) or size)
 
 
 def _caps(live: Mapping[RouteKey, LiveVersion]) -> dict[int, int]:
@@ -142,37 +155,43 @@ def handle(run: Drain, claim: Claim) -> None:
         connection.close()
         raise
     finally:
-        batch.land()
-        batch.hand_back()
-        run.finished += batch.finished
-        run.broken = batch.broken
+        try:
+            batch.land()
+        finally:
+            batch.hand_back()
+            run.finished += batch.finished
+            run.broken = batch.broken
 
 
 def _send_all(
     run: Drain, batch: Batch, line: deque[Wave], claim: Claim, executions: Executions
 ) -> None:
     """Send wave by wave, each rendered while the one before is with its provider."""
-    began = renewed = time.monotonic()
+    began = time.monotonic()
     while line:
         if run.should_stop() or (
             run.should_yield() and time.monotonic() - began > YIELD_SECONDS
         ):
             return
-        if time.monotonic() - renewed > settings.TXMSG_LEASE_SECONDS / 4:
-            batch.renew()
-            renewed = time.monotonic()
+        batch.renew()
         wave = line.popleft()
         leave = _admission(run, wave)
         if not leave.count:
             _put_off(batch, claim, line, wave.channel, leave.wait_seconds)
             continue
         if leave.count < len(wave.items):
-            line.appendleft(Wave(wave.channel, wave.items[leave.count :]))
+            # Behind the waves of other channels, which need not wait for this pace.
+            line.append(Wave(wave.channel, wave.items[leave.count :]))
         items = wave.items[: leave.count]
-        ready, failed = render(items, claim.facts, executions, run.render_errors)
-        batch.land(failed)
-        _launch(batch, wave.channel, ready, asked=leave.count)
-        if leave.is_probing or not line:
+        try:
+            ready, failed = render(items, claim.facts, executions, run.render_errors)
+            batch.land(failed)
+            _launch(run, batch, wave.channel, ready, asked=leave.count)
+        except BaseException:
+            # A probe that nobody lets go is waited for as long as sending may take.
+            gate.unused(wave.channel, leave.count, was_all=True)
+            raise
+        if leave.is_probing or batch.has_one_out or not line:
             batch.land()
         if wave.channel in batch.broken:
             _put_off(batch, claim, line, wave.channel, BACK_SECONDS)
@@ -215,8 +234,10 @@ def _admission(run: Drain, wave: Wave) -> gate.Admission:
         time.sleep(min(leave.wait_seconds, PACE_STEP_SECONDS))
 
 
-def _launch(batch: Batch, channel: str, ready: Sequence[Ready], *, asked: int) -> None:
-    if channel in batch.broken or not ready:
+def _launch(
+    run: Drain, batch: Batch, channel: str, ready: Sequence[Ready], *, asked: int
+) -> None:
+    if channel in batch.broken or not ready or run.should_stop():
         gate.unused(channel, asked, was_all=True)
         return
     gate.unused(channel, asked - len(ready))

@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 _REACHED = (OutcomeKind.SENT, OutcomeKind.TRANSIENT, OutcomeKind.PERMANENT)
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+# What cannot go at once comes due again after this at the earliest.
+BACK_SECONDS = 0.5
 # Where a wave waits for its provider while the next is rendered.
 _hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wave")
 
@@ -65,6 +67,12 @@ class Batch:
     broken: set[str] = field(default_factory=set)
     """Channels whose provider was not reached."""
     _flight: Flight | None = None
+    _renewed_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def has_one_out(self) -> bool:
+        """Whether a single row is out: a death now would be held against it."""
+        return self._flight is not None and len(self._flight.rows) == 1
 
     def end(self, endings: Sequence[Ending]) -> None:
         """Record rows that end without being sent."""
@@ -78,6 +86,8 @@ class Batch:
         leave (`gate.ask`); what is not sent after all gives it back.
         """
         self.land()
+        # The wave before may have taken as long as this one needs.
+        self.renew()
         failpoints.reach("P4", (row.item.id for row in rows))
         marked = self._mark(rows)
         sent = [row for row in rows if row.item.id in marked]
@@ -96,6 +106,7 @@ class Batch:
             self.end(endings)
             return
         answers = flight.answers()
+        self._settle(flight.channel, answers)
         ids = [row.item.id for row in flight.rows]
         verdict = outcomes.judge(
             (
@@ -112,19 +123,20 @@ class Batch:
             now=datetime.now(UTC),
         )
         verdict.endings += endings
+        # Marked, but certainly not sent: no error below may leave them so.
+        unsent = {*verdict.unsent, *verdict.route_down}
+        self.unmarked |= unsent
         failpoints.reach("P7", ids)
         self._record(verdict.results())
         failpoints.reach("P8", ids)
-        if verdict.unsent:
-            _repeat(lambda: work.hand_back(verdict.unsent, lease_no=self.lease_no))
-        if verdict.route_down:
-            why = next(o.answer for o in answers if o.kind is OutcomeKind.ROUTE)
-            self.unmarked |= set(verdict.route_down)
-            self.cannot_go(flight.channel, why, unsent=len(verdict.route_down))
-        elif any(outcome.kind in _REACHED for outcome in answers):
-            gate.reached(flight.channel)
-        else:
-            gate.unused(flight.channel, len(verdict.unsent), was_all=True)
+        if unsent:
+            delay = BACK_SECONDS if verdict.route_down else 0
+            _repeat(
+                lambda: work.hand_back(
+                    sorted(unsent), lease_no=self.lease_no, delay_seconds=delay
+                )
+            )
+            self.unmarked -= unsent
 
     def cannot_go(self, channel: str, why: str, *, unsent: int) -> None:
         """Note that the way to a provider is broken: nothing more of it is tried."""
@@ -150,12 +162,31 @@ class Batch:
             connection.close()
 
     def renew(self) -> None:
-        """Begin the lease anew of what has not been marked yet."""
+        """Begin the lease anew of what is not marked, once a quarter has passed."""
+        now = time.monotonic()
+        if now - self._renewed_at < settings.TXMSG_LEASE_SECONDS / 4:
+            return
+        self._renewed_at = now
         work.renew(
             sorted(self.unmarked),
             lease_no=self.lease_no,
             lease_seconds=settings.TXMSG_LEASE_SECONDS,
         )
+
+    def _settle(self, channel: str, answers: Sequence[Outcome]) -> None:
+        """Tell the gate what the answers to a wave say of the provider."""
+        kinds = [outcome.kind for outcome in answers]
+        unsent = kinds.count(OutcomeKind.ROUTE) + kinds.count(OutcomeKind.NOT_STARTED)
+        if OutcomeKind.ROUTE in kinds:
+            why = answers[kinds.index(OutcomeKind.ROUTE)].answer
+            self.cannot_go(channel, why, unsent=unsent)
+            return
+        gate.unused(channel, unsent, was_all=unsent == len(kinds))
+        if any(kind in _REACHED for kind in kinds):
+            gate.reached(channel)
+        elif OutcomeKind.UNKNOWN in kinds:
+            why = answers[kinds.index(OutcomeKind.UNKNOWN)].answer
+            gate.unanswered(channel, why)
 
     def _mark(self, rows: Sequence[Ready]) -> set[UUID]:
         with transaction.atomic():

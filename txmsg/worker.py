@@ -30,12 +30,14 @@ from rq.worker.base import DequeueStrategy
 from events import doorbell, work
 from events.models import Lane
 from txmsg import jobs
-from txmsg.channels import close_channels
+from txmsg.channels import close_channels, leaving
 
 logger = logging.getLogger(__name__)
 
 ALIVE_SECONDS = 6
 BEAT_SECONDS = 2
+# For the messages under way when a stop is asked for; `up` waits little longer.
+LEAVE_SECONDS = 4.0
 # A worker listens for minutes on end; only the connection itself may not hang.
 _PATIENCE = {"socket_connect_timeout": 5, "socket_timeout": None}
 
@@ -55,13 +57,14 @@ class Doorbell(Job):
 
 
 class LaneWorker(SimpleWorker):
-    """RQ's worker in one process; a stop also ends the drain between two waves."""
+    """RQ's worker in one process; a stop also ends the drain, soon."""
 
     job_class = Doorbell
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Stop claiming, finish the wave, hand back the rest, and leave."""
+        """Stop claiming, end what is under way, hand back the rest, and leave."""
         jobs.here.is_stopping = True
+        leaving.leave(LEAVE_SECONDS)
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 

@@ -83,6 +83,7 @@ class EmailProgram:
             channel="email",
             address=address,
             recipient_name=recipient_name(context),
+            at=context.frozen_at,
             parts=parts,
             headers=headers,
             attachments=tuple([each for each in attachments if each is not None]),

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
@@ -36,7 +37,8 @@ class RenderedMessage:
     push ``{"title": …, "body": …, "image": …, "data": "<JSON object>"}``,
     with ``options`` (a JSON object by platform) only where there are any.
     `headers` say who it is from, for email ``{"from_name", "from_address",
-    "reply_to"}``; values are rendered and hold no control characters.
+    "reply_to"}``; values are rendered and hold no control characters. `at` (aware) is
+    what "now" meant to the content; the digest leaves it out.
     """
 
     delivery_id: UUID
@@ -46,6 +48,7 @@ class RenderedMessage:
     parts: dict[str, str]
     headers: dict[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
+    at: datetime | None = None
 
     @property
     def digest(self) -> bytes:

@@ -67,6 +67,7 @@ class PushProgram:
             channel="push",
             address=address,
             recipient_name=recipient_name(context),
+            at=context.frozen_at,
             parts=parts,
         )
 

@@ -96,6 +96,7 @@ class SmsProgram:
             channel="sms",
             address=address,
             recipient_name=recipient_name(context),
+            at=context.frozen_at,
             parts={"text": text},
             headers={"sender": sender} if sender else {},
         )

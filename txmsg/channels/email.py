@@ -18,6 +18,7 @@ from typing import Self
 from django.conf import settings
 
 from templates_app.rendering.message import RenderedMessage
+from txmsg.channels import leaving
 from txmsg.channels.addresses import AddressError, normalized
 from txmsg.channels.answers import Answer, Stage, classify, queue_id
 from txmsg.channels.attachments import Fetcher, NotFetched
@@ -158,7 +159,7 @@ class _Desk:
         *,
         deadline: float,
     ) -> None:
-        self.deadline = deadline
+        self._deadline = deadline
         self.outcomes: dict[int, Outcome] = {}
         self._channel = channel
         self._wave = wave
@@ -175,6 +176,11 @@ class _Desk:
         # Seconds the slowest mail took: none is begun with less than that left.
         self._slowest = 0.0
         self._refused_senders: dict[str, str] = {}
+
+    @property
+    def deadline(self) -> float:
+        """Until when the wave must be over."""
+        return leaving.sooner(self._deadline)
 
     def add(self, places: Sequence[int]) -> None:
         """Put messages of the wave in line."""
@@ -208,8 +214,8 @@ class _Desk:
         return None
 
     def is_too_late(self) -> bool:
-        """Say whether a mail could not end in time any more."""
-        return time.monotonic() + self._slowest >= self.deadline
+        """Say whether a mail could not end in time any more, or is not to begin."""
+        return leaving.is_near() or time.monotonic() + self._slowest >= self.deadline
 
     def again(self, mail: Mail) -> None:
         """Take back a mail that was certainly not sent."""
@@ -266,9 +272,10 @@ class _Desk:
             if self._broken:
                 self._end_waiting(OutcomeKind.ROUTE, f"Not tried: {self._broken}")
                 return None
+            # One look at the clock: who has time for the first has it for the second.
             left = self.deadline - time.monotonic()
-            if left <= self._slowest:
-                self._end_waiting(OutcomeKind.NOT_STARTED, "The wave ran out of time.")
+            if left <= self._slowest or leaving.is_near():
+                self._end_waiting(OutcomeKind.NOT_STARTED, _too_late())
                 return None
             if left <= spare:
                 return None
@@ -358,6 +365,12 @@ class _Desk:
             started_at=started_at,
             ended_at=now(),
         )
+
+
+def _too_late() -> str:
+    if leaving.is_near():
+        return "This process of txmsg was about to end."
+    return "The wave ran out of time."
 
 
 def _beyond_the_server(

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parseaddr
-from uuid import UUID
 
 from events.ids import moment_of
 from templates_app.rendering.message import RenderedMessage
@@ -63,10 +62,9 @@ def compose(
 ) -> Letter:
     """Write the mail and its envelope; `files` are attached.
 
-    Every try writes the same mail, date included: that of its event's acceptance,
-    which stands in the delivery's id. Raise AddressError for an address that no mail
-    can carry, ValueError for control characters in the subject or in who it is from,
-    and for a header not known here.
+    Every try writes the same mail, date included: `message.at`. Raise AddressError for
+    an address that no mail can carry, ValueError for control characters in the subject
+    or in who it is from, and for a header not known here.
     """
     headers, delivery = message.headers, str(message.delivery_id)
     if not headers.keys() <= _KNOWN_HEADERS:
@@ -83,7 +81,7 @@ def compose(
     subject = header_line("Subject", encoded(message.parts.get("subject", "")))
     head = (
         f"{skeleton.start}{to}{subject}"
-        f"Date: {_date(message.delivery_id)}\r\n"
+        f"Date: {_date(message)}\r\n"
         f"Message-ID: <{delivery}@{skeleton.domain}>\r\n"
         f"X-Txmsg-Delivery: {delivery}\r\n{skeleton.end}"
     )
@@ -117,14 +115,17 @@ def _skeleton(
     )
 
 
-def _date(delivery_id: UUID) -> str:
-    """Return when the delivery's event was accepted: an id (UUIDv7) holds the time.
+def _date(message: RenderedMessage) -> str:
+    """Return when the message was made: the moment that its content calls now.
 
-    An id of another kind, as a proof has, holds none: its mail is of now.
+    Where none is told, it is when its event was accepted, which an id (UUIDv7) holds;
+    an id of another kind holds none, and its mail is of now.
     """
-    if delivery_id.version != 7:
-        return format_datetime(now())
-    return _written(int(moment_of(delivery_id).timestamp()))
+    at = message.at
+    if at is None:
+        id_ = message.delivery_id
+        at = moment_of(id_) if id_.version == 7 else now()
+    return _written(int(at.timestamp()))
 
 
 @functools.lru_cache(maxsize=512)

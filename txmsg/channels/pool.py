@@ -14,6 +14,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from txmsg.channels import leaving
+from txmsg.channels.replies import lost
 from txmsg.channels.server import Server
 from txmsg.channels.smtp import Conversation, described
 
@@ -28,6 +30,8 @@ NOOP_SECONDS = 5.0
 FULL_SECONDS = 60.0
 """So long no further connection is tried after one was not let in."""
 LEAVE_SECONDS = 1.0
+_ASK_SECONDS = 0.2
+"""So often it is asked whether this process is to leave."""
 
 
 @dataclass(slots=True)
@@ -39,6 +43,12 @@ class _Opening:
     error: Exception | None = None
     is_abandoned: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, deadline: float) -> None:
+        """Run in a thread of its own; raise RuntimeError when there can be none."""
+        threading.Thread(
+            target=self.run, args=[deadline], name="connect", daemon=True
+        ).start()
 
     def run(self, deadline: float) -> None:
         """Open; close again if nobody waits for it any more."""
@@ -52,6 +62,14 @@ class _Opening:
             self.is_over.set()
             if self.is_abandoned:
                 self.conversation.close()
+
+    def wait(self, deadline: float) -> None:
+        """Wait until it is over, or the deadline, or this process is to leave."""
+        while not (self.is_over.is_set() or leaving.is_near()):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            self.is_over.wait(min(left, _ASK_SECONDS))
 
     def abandon(self) -> None:
         """Have it closed, now or when it is open."""
@@ -100,16 +118,27 @@ class Pool:
     def open(self, *, deadline: float) -> Conversation:
         """Open a connection and wait for it; or take one that was being opened.
 
-        Raise OSError or ValueError when the server cannot be reached.
+        Raise OSError or ValueError when the server cannot be reached, or when this
+        process is to leave before.
         """
         if self._opening is not None:
-            self._opening.is_over.wait(max(0.0, deadline - time.monotonic()))
+            self._opening.wait(deadline)
             if opened := self.opened():
                 return opened
-        conversation = self._new()
-        conversation.open(deadline=deadline)
-        self._conversations.append(conversation)
-        return conversation
+        opening = _Opening(self._new())
+        try:
+            opening.begin(deadline)
+        except RuntimeError:
+            # No thread can be had for it.
+            opening.run(deadline)
+        opening.wait(deadline)
+        if not opening.is_over.is_set():
+            opening.abandon()
+            raise lost("the server did not answer in time")
+        if opening.error is not None:
+            raise opening.error
+        self._conversations.append(opening.conversation)
+        return opening.conversation
 
     def open_beside(self) -> None:
         """Begin to open a further connection, if the server may let one in."""
@@ -120,11 +149,8 @@ class Pool:
             return
         opening = _Opening(self._new())
         # It may outlive this wave, and serve the next.
-        deadline = time.monotonic() + OPENING_SECONDS
         try:
-            threading.Thread(
-                target=opening.run, args=[deadline], name="connect", daemon=True
-            ).start()
+            opening.begin(time.monotonic() + OPENING_SECONDS)
         except RuntimeError as error:
             self._stay_as_it_is(error)
         else:

@@ -10,7 +10,7 @@ import selectors
 import time
 from typing import Protocol
 
-from txmsg.channels import carrying
+from txmsg.channels import carrying, leaving
 from txmsg.channels.carrying import Carrier
 from txmsg.channels.pool import Pool
 from txmsg.channels.smtp import Conversation
@@ -19,6 +19,8 @@ MAILS_A_CONNECTION = 8
 """A round of fewer takes one connection, and one more for each so many."""
 _LOOK_SECONDS = 0.02
 """So often a connection that is being opened is looked after."""
+_ASK_SECONDS = 0.2
+"""So often it is asked whether this process is to leave."""
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -78,7 +80,9 @@ class Round:
             try:
                 conversation = self._pool.open(deadline=self._deadline)
             except (OSError, ValueError) as error:
-                self._desk.unreachable(error)
+                # Whoever is to leave does not know whether there would be a way.
+                if not leaving.is_near() or self._desk.has_mail():
+                    self._desk.unreachable(error)
                 return False
             self._take_on(conversation).begin()
             self._dismiss_closed()
@@ -97,14 +101,14 @@ class Round:
     def _turn(self) -> None:
         """Wait for a connection to have something to say or room; act upon it."""
         first = min((each.until for each in self._carriers if each.is_busy), default=0)
-        seconds = max(0.0, first - time.monotonic())
+        seconds = min(max(0.0, first - time.monotonic()), _ASK_SECONDS)
         if self._pool.is_opening:
             seconds = min(seconds, _LOOK_SECONDS)
         for key, _ in self._selector.select(seconds):
             key.data.go_on()
         now = time.monotonic()
         for carrier in self._carriers:
-            if carrier.is_busy and now >= carrier.until:
+            if carrier.is_busy and now >= leaving.sooner(carrier.until):
                 carrier.time_out()
         self._dismiss_closed()
 

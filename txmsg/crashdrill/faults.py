@@ -25,7 +25,7 @@ def kills(scene: Scene) -> Run:
     """Kill -9 any process of the product every 0.2 to 0.5 s while events come in."""
     installation, chance = scene.installation, scene.chance
     seconds = scene.size(8, 60)
-    wishes = scene.wishes(scene.size(600, 6000), script="slow.10")
+    wishes = scene.wishes(scene.size(900, 6000), script="slow.40")
     with timed("random kill -9") as run:
         worker_kills = 0
 
@@ -37,7 +37,7 @@ def kills(scene: Scene) -> Run:
                 worker_kills += name not in _OTHERS
 
         with scene.crew() as monitor:
-            with Posting(scene, wishes, seconds) as posting:
+            with Posting(scene, wishes, seconds, batch=5) as posting:
                 every(lambda: chance.uniform(0.2, 0.5), strike, while_=posting.is_on)
             settle(scene, run)
         judge(scene, run, posting.events, monitor=monitor)
@@ -144,7 +144,7 @@ def postgres_deaths(scene: Scene) -> Run:
     installation = scene.installation
     with timed("PostgreSQL killed") as run:
         with scene.crew() as monitor:
-            wishes = scene.wishes(scene.size(300, 1500), script="slow.5")
+            wishes = scene.wishes(scene.size(300, 1500), script="slow.40")
             with Posting(scene, wishes, scene.size(5, 40)) as posting:
 
                 def kill() -> None:

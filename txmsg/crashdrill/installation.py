@@ -142,7 +142,7 @@ class Installation:
             "valkey": [self.ports["valkey"], str(self.home.valkey_socket)],
         }
         for module, arguments in (
-            (gate, [str(self.folder), json.dumps(doors), str(self._seed)]),
+            (gate, [str(self.home.sockets), json.dumps(doors), str(self._seed)]),
             (
                 peer,
                 [
@@ -162,7 +162,7 @@ class Installation:
         control = socket.socket(socket.AF_UNIX)
         stack.callback(control.close)
         self._control = control
-        path = str(self.folder / gate.CONTROL)
+        path = str(self.home.sockets / gate.CONTROL)
         if not self.wait(lambda: control.connect_ex(path) == 0, seconds=20):
             message = "the gate does not open"
             raise TimeoutError(message)

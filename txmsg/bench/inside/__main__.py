@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 
 import django
 from django.utils.module_loading import import_string
+
+from txmsg.embedded.processes import die_with_parent
 
 VERBS = {
     "prepare": "txmsg.bench.inside.preparing.prepare",
@@ -22,6 +25,7 @@ VERBS = {
 
 def main() -> None:
     """Run the verb that was named: by its name, for models need Django set up."""
+    die_with_parent(signal.SIGKILL, parent=os.getppid())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     django.setup()
     result = import_string(VERBS[sys.argv[1]])(**json.loads(sys.argv[2]))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from txmsg import embedded
 from txmsg.crashdrill import drill, report
@@ -64,6 +64,9 @@ class Command(BaseCommand):
                 tempfile.TemporaryDirectory(prefix="txmsg-drill-")
             )
             Path(name).mkdir(parents=True, exist_ok=True)
+            if any(Path(name).iterdir()):
+                message = f"{name} is not empty: the drill needs a folder of its own"
+                raise CommandError(message)
             arguments = [f"--seed={seed}"]
             arguments += [f"--{o}" for o in ("full", "json") if options[o]]
             if options["only"]:
