@@ -14,6 +14,7 @@ from rq.serializers import JSONSerializer
 
 from events import doorbell
 from txmsg import jobs, worker
+from txmsg.channels import leaving
 from txmsg.worker import Doorbell, LaneWorker
 
 pytestmark = pytest.mark.django_db
@@ -70,5 +71,9 @@ def test_a_stop_reaches_the_drain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "here", jobs.Place(owner="test"))
     monkeypatch.setattr(worker.SimpleWorker, "request_stop", lambda *_a: None)
     stopped: Any = object.__new__(LaneWorker)
-    stopped.request_stop(15, None)
+    try:
+        stopped.request_stop(15, None)
+        assert leaving.is_near()
+    finally:
+        leaving.stay()
     assert jobs.here.is_stopping

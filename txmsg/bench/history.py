@@ -62,7 +62,8 @@ def _drift(bench: Bench, sizes: Sizes, report: Report, *, sink_port: int) -> Non
             f"claim of 500 after {sizes.asked:,} messages", found, "first", "last"
         ),
         f"on disk: delivery {found['delivery_bytes']:.0f} bytes, event "
-        f"{found['event_bytes']:.0f}, context {found['context_bytes']:.0f}",
+        f"{found['event_bytes']:.0f}, context {found['context_bytes']:.0f}, identity "
+        f"{found['identity_bytes']:.0f}",
     ]
 
 

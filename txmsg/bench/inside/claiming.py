@@ -35,7 +35,7 @@ def churn(rows: int, postgres_pid: int = 0) -> dict[str, Any]:
     found: list[tuple[float, float]] = []
     began = time.monotonic()
     for first in range(0, rows, CHUNK):
-        fill(min(CHUNK, rows - first), first=first)
+        fill(min(CHUNK, rows - first), first=first, has_ids=True)
         _drain(run, found, began)
     early = [ms for at, ms in found if at <= FIRST_SECONDS] or [found[0][1]]
     late = [ms for _, ms in found[-max(1, len(found) // 10) :]]
@@ -87,12 +87,14 @@ def bytes_a_row() -> dict[str, float]:
             ("delivery", ("history_delivery", "history_attempt")),
             ("event", ("events_event",)),
             ("context", ("events_eventcontext",)),
+            ("identity", ("events_eventidentity",)),
         ):
             cursor.execute(
                 """
-                SELECT sum(pg_total_relation_size(leaf.relid))
-                FROM unnest(%s::text[]) AS t(name),
-                     pg_partition_tree(t.name::regclass) AS leaf WHERE leaf.isleaf
+                SELECT sum(pg_total_relation_size(
+                    coalesce(leaf.relid, t.name::regclass)))
+                FROM unnest(%s::text[]) AS t(name)
+                LEFT JOIN pg_partition_tree(t.name::regclass) AS leaf ON leaf.isleaf
                 """,
                 [list(tables)],
             )

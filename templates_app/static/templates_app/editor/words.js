@@ -7,6 +7,7 @@ export class Vocabulary extends EventTarget {
   #form;
   #url;
   #timer = 0;
+  #asked = 0;
 
   constructor(form, url) {
     super();
@@ -21,6 +22,7 @@ export class Vocabulary extends EventTarget {
   }
 
   async refresh() {
+    const number = ++this.#asked;
     const asked = new FormData();
     for (const name of ["csrfmiddlewaretoken", "context_sample", "event_type", "language"]) {
       const field = this.#form.elements[name];
@@ -33,7 +35,9 @@ export class Vocabulary extends EventTarget {
       return; // what was known stays; the preview says that the server is away
     }
     if (!response.ok) return;
-    this.data = { ...EMPTY, ...(await response.json()) };
+    const answer = await response.json();
+    if (number !== this.#asked) return; // a later question is under way
+    this.data = { ...EMPTY, ...answer };
     this.dispatchEvent(new Event("change"));
   }
 }
