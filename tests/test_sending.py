@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +15,10 @@ from events import work
 from events.models import EventType, Work
 from history import recording
 from history.models import Delivery
-from templates_app.models import Version
+from templates_app.models import UnknownOutcome, Version
 from templates_app.rendering import RenderedMessage
 from tests import factories
-from txmsg import breaker, gate, pipeline, sending
+from txmsg import breaker, gate, pipeline, sending, sweeper
 from txmsg.channels.base import Outcome, OutcomeKind
 from txmsg.channels.capture import CaptureChannel
 from txmsg.pipeline import Drain
@@ -31,6 +32,7 @@ class Provider:
     """A remote channel that answers every message alike, or as a function says."""
 
     is_remote = True
+    repeats_are_safe = False
 
     def __init__(self, kind: OutcomeKind) -> None:
         self.answers: Callable[[RenderedMessage], OutcomeKind] = lambda _: kind
@@ -103,6 +105,40 @@ def test_a_probe_that_was_never_answered_is_not_followed_by_another_at_once(
     factories.drain()
 
     assert (len(provider.waves), heard) == (1, ["failed"])
+
+
+@pytest.mark.parametrize("policy", UnknownOutcome.values)
+@pytest.mark.parametrize("has_died", [False, True])
+def test_where_a_repeat_makes_no_copy_it_is_sent_again_whatever_the_policy(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, policy: str, has_died: bool
+) -> None:
+    version = factories.publish(unknown_outcome=policy)
+    accept(version, 1)
+    provider.repeats_are_safe = True
+    monkeypatch.setattr(sweeper, "get_channel", lambda _name: provider)
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    if has_died:
+        run = Drain(lane="normal", owner="test-worker")
+        claimed = pipeline.claim_batch(run)
+        work.mark(
+            [row.id for row in claimed.items],
+            lease_no=claimed.lease_no,
+            send_timeout=1,
+            lease_seconds=60,
+        )
+        Work.objects.update(due_at=past)
+        assert sweeper.resolve_unknown("normal") == 1
+    else:
+        provider.answers = lambda _: OutcomeKind.UNKNOWN
+        factories.drain()
+        Work.objects.update(due_at=past)
+    provider.answers = lambda _: OutcomeKind.SENT
+
+    factories.drain()
+
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.attempts) == ("sent", 2)
+    assert not delivery.possible_duplicate
 
 
 def test_one_message_without_an_answer_does_not_stop_a_provider_that_works(
@@ -231,7 +267,12 @@ def test_a_slow_wave_leaves_the_next_enough_of_its_lease(
     settings.TXMSG_WAVE_SIZE = 2
     settings.TXMSG_LEASE_SECONDS, settings.TXMSG_SEND_TIMEOUT_SECONDS = 4, 3
     accept(version, 4)
-    provider.answers = lambda each: time.sleep(0.6) or OutcomeKind.SENT
+
+    def slowly(_message: RenderedMessage) -> OutcomeKind:
+        time.sleep(0.6)
+        return OutcomeKind.SENT
+
+    provider.answers = slowly
 
     run = Drain(lane="normal", owner="test-worker")
     pipeline.handle(run, pipeline.claim_batch(run))

@@ -42,6 +42,8 @@ class Sent:
     digest: bytes
     execution_id: int | None
     policy: str
+    repeats_are_safe: bool = False
+    """Whether its channel makes no second copy of what it is handed again."""
 
 
 @dataclass(slots=True)
@@ -88,15 +90,19 @@ def unknown(
     a_try: Try,
     *,
     policy: str,
+    repeats_are_safe: bool,
     delay_seconds: float = 0,
 ) -> None:
     """Resolve a row of unknown outcome by its message's policy; expiry always wins.
 
+    Where a repeat makes no second copy there is nothing to decide, and no flag.
     `ending` is how it ends if it is not sent again; also after too many tries, since
     each may have been a copy.
     """
     is_over = item.expired or item.crashed or item.attempts + 1 >= MAX_ATTEMPTS
-    if is_over or policy == UnknownOutcome.NEVER_TWICE:
+    if repeats_are_safe and not is_over:
+        verdict.postponed.append(Postponement(item.id, delay_seconds, a_try))
+    elif is_over or policy == UnknownOutcome.NEVER_TWICE:
         verdict.endings.append(ending)
     elif policy == UnknownOutcome.ASK:
         verdict.held.append(Postponement(item.id, 0, a_try))
@@ -138,7 +144,15 @@ def _judge_one(verdict: Verdict, sent: Sent, *, lane: str, now: datetime) -> Non
     if outcome.kind == OutcomeKind.UNKNOWN:
         # A server that takes mails and never says so must not get one a second.
         delay = retry_delay(lane, item.attempts + 1)
-        unknown(verdict, item, ending, a_try, policy=sent.policy, delay_seconds=delay)
+        unknown(
+            verdict,
+            item,
+            ending,
+            a_try,
+            policy=sent.policy,
+            repeats_are_safe=sent.repeats_are_safe,
+            delay_seconds=delay,
+        )
     else:
         verdict.endings.append(ending)
 

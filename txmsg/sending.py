@@ -51,6 +51,7 @@ class Flight:
     """A wave that is marked and with its channel."""
 
     channel: str
+    way: Channel
     rows: Sequence[Ready]
     answers: Callable[[], Sequence[Outcome]]
 
@@ -94,7 +95,7 @@ class Batch:
         gate.unused(channel, len(rows) - len(sent), was_all=not sent)
         if sent:
             messages = [row.message for row in sent]
-            self._flight = Flight(channel, sent, _begun(way, messages))
+            self._flight = Flight(channel, way, sent, _begun(way, messages))
 
     def land(self, endings: Sequence[Ending] = ()) -> None:
         """Wait for the wave that is out, if any, and record what became of it.
@@ -116,6 +117,7 @@ class Batch:
                     digest=row.message.digest,
                     execution_id=row.execution_id,
                     policy=row.version.unknown_outcome,
+                    repeats_are_safe=flight.way.repeats_are_safe,
                 )
                 for row, outcome in zip(flight.rows, answers, strict=True)
             ),

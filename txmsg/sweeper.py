@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
 
@@ -26,6 +27,7 @@ from history.models import AttemptOutcome, DeliveryStatus, Reason
 from history.recording import Ending, Try
 from templates_app import publishing, versions
 from txmsg import errands, outcomes
+from txmsg.channels import get_channel
 from txmsg.models import Heartbeat
 from txmsg.outcomes import Verdict
 
@@ -109,7 +111,7 @@ def resolve_unknown(lane: str) -> int:
         "%s: %d deliveries of unknown outcome: %d sent again, %d held, %d ended",
         lane,
         len(items),
-        len(verdict.unknown),
+        len(verdict.unknown) + len(verdict.postponed),
         len(verdict.held),
         len(verdict.endings),
     )
@@ -132,7 +134,21 @@ def _resolve(verdict: Verdict, item: Item) -> None:
         ended_at=now,
         answer="The worker was gone before it wrote down what became of it.",
     )
-    outcomes.unknown(verdict, item, ending, a_try, policy=version.unknown_outcome)
+    outcomes.unknown(
+        verdict,
+        item,
+        ending,
+        a_try,
+        policy=version.unknown_outcome,
+        repeats_are_safe=_repeats_are_safe(item.channel),
+    )
+
+
+def _repeats_are_safe(channel: str) -> bool:
+    try:
+        return get_channel(channel).repeats_are_safe
+    except (ValueError, ImproperlyConfigured):
+        return False
 
 
 def _is_ours() -> bool:

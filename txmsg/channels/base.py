@@ -55,6 +55,10 @@ class Channel(Protocol):
     """Whether sending waits for a network and leaves our database alone: it may then
     be done in another thread, never in two at once."""
 
+    repeats_are_safe: bool
+    """Whether a message that is handed over again makes no second copy, since the
+    provider takes the delivery's id as its key."""
+
     def send(
         self, wave: Sequence[RenderedMessage], *, deadline: float
     ) -> Sequence[Outcome]:

@@ -26,6 +26,7 @@ class CaptureChannel:
     """Keeps messages where operators, or tests, can see them."""
 
     is_remote = False
+    repeats_are_safe = False
 
     def __init__(
         self, keep: Keep | None = None, *, answers: Answers | None = None

@@ -96,7 +96,8 @@ class Carrier:
         self.is_open = True
         """Whether the connection still is."""
         self.is_further = is_further
-        self._is_on_trial = is_further
+        self.is_on_trial = is_further
+        """Whether it was opened beside others and has heard nothing since its login."""
         self._desk = desk
         self._deadline = deadline
         self._pipelines = conversation.has_extn("pipelining")
@@ -148,7 +149,7 @@ class Carrier:
         if self._foremost is not None:
             self._foremost.foremost_at = time.monotonic()
             self.wire.write(self._envelope(self._foremost.letter))
-            self._wait(TRIAL_SECONDS if self._is_on_trial else COMMAND_SECONDS)
+            self._wait(TRIAL_SECONDS if self.is_on_trial else COMMAND_SECONDS)
 
     def _envelope(self, letter: Letter) -> bytes:
         mail = f"MAIL FROM:<{letter.sender}>{' SMTPUTF8' if letter.utf8 else ''}\r\n"
@@ -163,8 +164,8 @@ class Carrier:
         replies = self.conversation.replies
         replies.feed(data)
         self.conversation.last_heard_at = time.monotonic()
-        if self._is_on_trial:
-            self._is_on_trial = False
+        if self.is_on_trial:
+            self.is_on_trial = False
             self._wait(COMMAND_SECONDS)
         try:
             while self.is_open and (reply := replies.take()):

@@ -47,6 +47,7 @@ class EmailChannel:
     """
 
     is_remote = True
+    repeats_are_safe = False
 
     def __init__(
         self,

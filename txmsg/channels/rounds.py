@@ -95,6 +95,8 @@ class Round:
         if (
             len(self._carriers) < self._wanted
             and self._desk.count() >= MAILS_A_CONNECTION
+            # Where one takes no mail, the next would not either.
+            and not any(carrier.is_on_trial for carrier in self._carriers)
         ):
             self._pool.open_beside()
 
