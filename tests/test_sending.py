@@ -344,3 +344,33 @@ def test_a_lane_of_which_nothing_can_go_is_not_claimed_over_and_over(
     pipeline.drain(Drain(lane="normal", owner="test-worker"), seconds=0.7, linger=0)
 
     assert 2 <= len(claims) <= 5
+
+
+def test_a_refused_sender_keeps_nobody_else_from_leaving(
+    provider: Provider, settings: Any
+) -> None:
+    settings.TXMSG_WAVE_SIZE = 2
+    refused = factories.publish().message.event_type
+    other = factories.publish().message.event_type
+    assert refused is not None
+    assert other is not None
+    for event_type, number in ((refused, 3), (other, 5)):
+        event_type.refresh_from_db()
+        for count in range(number):
+            name = event_type.name if event_type is refused else "fine"
+            email = f"{name}.{count}@example.com"
+            factories.accept(event_type, recipient={"email": email})
+    provider.answers = lambda message: (
+        OutcomeKind.SENT if message.address.startswith("fine") else OutcomeKind.SENDER
+    )
+
+    run = factories.drain()
+
+    assert Delivery.objects.filter(status="sent").count() == 5
+    assert not run.broken
+    assert breaker.ask("email").limit == breaker.UNLIMITED
+    rows = Work.objects.all()
+    assert {(row.stage, row.attempts, row.lease_owner) for row in rows} == {
+        ("queued", 0, "")
+    }
+    assert min(row.due_at for row in rows) > datetime.now(UTC) + timedelta(seconds=30)

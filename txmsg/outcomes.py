@@ -23,6 +23,8 @@ RETRY_SECONDS = {
     Lane.BULK: (120, 600, 1800, 3600, 7200),
 }
 MAX_ATTEMPTS = 24
+# Somebody has to mend it, here or at the provider.
+SENDER_SECONDS = 60
 JITTER = 0.25
 
 _ATTEMPTS = {
@@ -58,6 +60,8 @@ class Verdict:
     """Certainly not sent for want of time: handed back at once."""
     route_down: list[UUID] = field(default_factory=list)
     """Certainly not sent for want of a way: handed back with a delay."""
+    sender_refused: list[UUID] = field(default_factory=list)
+    """Certainly not sent for want of a sender: handed back with a longer delay."""
 
     def results(self) -> Results:
         """Return the part that recording takes."""
@@ -81,6 +85,11 @@ def retry_delay(lane: str, attempts: int) -> float:
     """Return the seconds to wait after so many attempts, with jitter."""
     steps = RETRY_SECONDS[Lane(lane)]
     return _with_jitter(steps[min(attempts, len(steps)) - 1])
+
+
+def sender_delay() -> float:
+    """Return the seconds until a refused sender is tried again, with jitter."""
+    return _with_jitter(SENDER_SECONDS)
 
 
 def unknown(
@@ -117,6 +126,9 @@ def _judge_one(verdict: Verdict, sent: Sent, *, lane: str, now: datetime) -> Non
         return
     if outcome.kind == OutcomeKind.ROUTE:
         verdict.route_down.append(item.id)
+        return
+    if outcome.kind == OutcomeKind.SENDER:
+        verdict.sender_refused.append(item.id)
         return
     a_try = Try(
         outcome=_ATTEMPTS[outcome.kind],

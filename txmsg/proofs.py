@@ -35,6 +35,7 @@ ASK_SECONDS = 0.1
 
 _WORDS = {
     OutcomeKind.ROUTE: "Not sent, for the way to the provider is broken: ",
+    OutcomeKind.SENDER: "Not sent, the provider refuses this sender: ",
     OutcomeKind.TRANSIENT: "Not sent, refused for now: ",
     OutcomeKind.PERMANENT: "Not sent, refused: ",
     OutcomeKind.UNKNOWN: "It may have been sent; the outcome is unknown: ",

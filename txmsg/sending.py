@@ -38,7 +38,13 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_REACHED = (OutcomeKind.SENT, OutcomeKind.TRANSIENT, OutcomeKind.PERMANENT)
+_REACHED = (
+    OutcomeKind.SENT,
+    OutcomeKind.SENDER,
+    OutcomeKind.TRANSIENT,
+    OutcomeKind.PERMANENT,
+)
+_UNSENT = (OutcomeKind.ROUTE, OutcomeKind.SENDER, OutcomeKind.NOT_STARTED)
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 # What cannot go at once comes due again after this at the earliest.
 BACK_SECONDS = 0.5
@@ -127,18 +133,13 @@ class Batch:
         verdict.endings += endings
         # Marked, but certainly not sent: no error below may leave them so.
         unsent = {*verdict.unsent, *verdict.route_down}
-        self.unmarked |= unsent
+        refused = set(verdict.sender_refused)
+        self.unmarked |= unsent | refused
         failpoints.reach("P7", ids)
         self._record(verdict.results())
         failpoints.reach("P8", ids)
-        if unsent:
-            delay = BACK_SECONDS if verdict.route_down else 0
-            _repeat(
-                lambda: work.hand_back(
-                    sorted(unsent), lease_no=self.lease_no, delay_seconds=delay
-                )
-            )
-            self.unmarked -= unsent
+        self._certainly_back(unsent, BACK_SECONDS if verdict.route_down else 0)
+        self._certainly_back(refused, outcomes.sender_delay())
 
     def cannot_go(self, channel: str, why: str, *, unsent: int) -> None:
         """Note that the way to a provider is broken: nothing more of it is tried."""
@@ -178,17 +179,32 @@ class Batch:
     def _settle(self, channel: str, answers: Sequence[Outcome]) -> None:
         """Tell the gate what the answers to a wave say of the provider."""
         kinds = [outcome.kind for outcome in answers]
-        unsent = kinds.count(OutcomeKind.ROUTE) + kinds.count(OutcomeKind.NOT_STARTED)
+        unsent = sum(kind in _UNSENT for kind in kinds)
         if OutcomeKind.ROUTE in kinds:
             why = answers[kinds.index(OutcomeKind.ROUTE)].answer
             self.cannot_go(channel, why, unsent=unsent)
             return
-        gate.unused(channel, unsent, was_all=unsent == len(kinds))
+        if OutcomeKind.SENDER in kinds:
+            why = answers[kinds.index(OutcomeKind.SENDER)].answer
+            logger.warning("%s: a sender is refused: %s", channel, why)
+        was_asked = any(kind is not OutcomeKind.NOT_STARTED for kind in kinds)
+        gate.unused(channel, unsent, was_all=not was_asked)
         if any(kind in _REACHED for kind in kinds):
             gate.reached(channel)
         elif OutcomeKind.UNKNOWN in kinds:
             why = answers[kinds.index(OutcomeKind.UNKNOWN)].answer
             gate.unanswered(channel, why)
+
+    def _certainly_back(self, item_ids: Collection[UUID], delay: float) -> None:
+        """Hand back what was marked and not sent: left so, it would be flagged."""
+        rows = sorted(item_ids)
+        if rows:
+            _repeat(
+                lambda: work.hand_back(
+                    rows, lease_no=self.lease_no, delay_seconds=delay
+                )
+            )
+            self.unmarked -= set(rows)
 
     def _mark(self, rows: Sequence[Ready]) -> set[UUID]:
         with transaction.atomic():

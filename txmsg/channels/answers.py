@@ -69,8 +69,10 @@ def classify(answer: Answer) -> tuple[OutcomeKind, str]:
         return OutcomeKind.ROUTE, "route_down"
     if stage is Stage.DOT and code // 100 == 2:
         return OutcomeKind.SENT, ""
-    if stage is Stage.MAIL or (stage is not Stage.DOT and code in _ABOUT_THE_DIALOGUE):
+    if stage is not Stage.DOT and code in _ABOUT_THE_DIALOGUE:
         return OutcomeKind.ROUTE, "route_down"
+    if stage is Stage.MAIL:
+        return OutcomeKind.SENDER, "route_down"
     if code // 100 == 4:
         return OutcomeKind.TRANSIENT, "soft_bounce"
     if code // 100 == 5:

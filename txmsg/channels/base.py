@@ -27,6 +27,9 @@ class OutcomeKind(enum.Enum):
     ROUTE = "route"
     """The way to the provider is broken (connection, TLS, login, 421): certainly
     not sent, and not this message's fault, so nothing is counted against it."""
+    SENDER = "sender"
+    """The provider answered, and takes nothing from this sender: certainly not sent,
+    and not this message's fault; what others send may go."""
     UNKNOWN = "unknown"
     """The connection was lost after the content went out and before the answer."""
     NOT_STARTED = "not_started"

@@ -288,7 +288,7 @@ class _Desk:
                 continue
             if refusal := self._refused_senders.get(mail.letter.sender):
                 why = f"Not tried: {refusal}"
-                self._not_sent(mail.place, OutcomeKind.ROUTE, why)
+                self._not_sent(mail.place, OutcomeKind.SENDER, why)
                 continue
             return mail
         return None
@@ -314,7 +314,7 @@ class _Desk:
 
     def _learn(self, answer: Answer, kind: OutcomeKind, sender: str) -> None:
         self._has_answer = self._has_answer or answer.stage is Stage.DOT
-        if answer.stage is Stage.MAIL and not answer.gone:
+        if kind is OutcomeKind.SENDER:
             self._refused_senders[sender] = answer.shown
         elif answer.gone and (answer.code is None or answer.stage is Stage.DOT):
             # One mail may have broken the connection; two in a row are the server.
