@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests import browsing, drill
 from txmsg import gate
+from txmsg.channels import leaving
 
 # In this order, the long ones first, after all others. The crashes end the
 # installation of their process, so that only what needs none may come after them.
@@ -79,6 +80,7 @@ def _open_gates() -> Iterator[None]:
     """Let no test wait for a provider that another did not reach."""
     yield
     gate.forget()
+    leaving.stay()
 
 
 @pytest.fixture(scope="session")
