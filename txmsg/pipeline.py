@@ -166,7 +166,7 @@ def handle(run: Drain, claim: Claim) -> None:
 def _send_all(
     run: Drain, batch: Batch, line: deque[Wave], claim: Claim, executions: Executions
 ) -> None:
-    """Send wave by wave, each rendered while the one before is with its provider."""
+    """Send wave by wave, each rendered while a slow provider has the one before."""
     began = time.monotonic()
     while line:
         if run.should_stop() or (
@@ -191,7 +191,7 @@ def _send_all(
             # A probe that nobody lets go is waited for as long as sending may take.
             gate.unused(wave.channel, leave.count, was_all=True)
             raise
-        if leave.is_probing or batch.has_one_out or not line:
+        if leave.is_probing or batch.is_to_land or not line:
             batch.land()
         if wave.channel in batch.broken:
             _put_off(batch, claim, line, wave.channel, BACK_SECONDS)

@@ -1,7 +1,7 @@
 """One claim on its way out, wave by wave: mark, hand over, judge, record, hand back.
 
-While a wave is with its channel, the caller may prepare the next; never more than one
-wave is marked and not recorded. It must not know how messages are made.
+While a wave is with a slow provider, the caller may prepare the next; never more than
+one wave is marked and not recorded. It must not know how messages are made.
 """
 
 from __future__ import annotations
@@ -48,7 +48,12 @@ _UNSENT = (OutcomeKind.ROUTE, OutcomeKind.SENDER, OutcomeKind.NOT_STARTED)
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 # What cannot go at once comes due again after this at the earliest.
 BACK_SECONDS = 0.5
-# Where a wave waits for its provider while the next is rendered.
+# A wave that waits for its provider for longer than this goes out in another thread,
+# and the next is rendered meanwhile. A near provider is not worth it: both would only
+# take turns at the interpreter.
+APART_SECONDS = 0.02
+_took: dict[str, float] = {}
+"""Seconds that the last wave of a channel took in this process."""
 _hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wave")
 
 
@@ -60,6 +65,7 @@ class Flight:
     way: Channel
     rows: Sequence[Ready]
     answers: Callable[[], Sequence[Outcome]]
+    is_apart: bool
 
 
 @dataclass(slots=True)
@@ -77,9 +83,13 @@ class Batch:
     _renewed_at: float = field(default_factory=time.monotonic)
 
     @property
-    def has_one_out(self) -> bool:
-        """Whether a single row is out: a death now would be held against it."""
-        return self._flight is not None and len(self._flight.rows) == 1
+    def is_to_land(self) -> bool:
+        """Whether the wave that is out should be recorded before anything else.
+
+        It has its answers; or it is a single row, against which a death would be held.
+        """
+        flight = self._flight
+        return flight is not None and (not flight.is_apart or len(flight.rows) == 1)
 
     def end(self, endings: Sequence[Ending]) -> None:
         """Record rows that end without being sent."""
@@ -100,8 +110,7 @@ class Batch:
         sent = [row for row in rows if row.item.id in marked]
         gate.unused(channel, len(rows) - len(sent), was_all=not sent)
         if sent:
-            messages = [row.message for row in sent]
-            self._flight = Flight(channel, way, sent, _begun(way, messages))
+            self._flight = _flight(channel, way, sent)
 
     def land(self, endings: Sequence[Ending] = ()) -> None:
         """Wait for the wave that is out, if any, and record what became of it.
@@ -229,30 +238,31 @@ class Batch:
         self.unmarked -= {ending.id for ending in results.endings}
 
 
-def _begun(
-    way: Channel, messages: Sequence[RenderedMessage]
-) -> Callable[[], Sequence[Outcome]]:
-    """Begin to send, and return what waits for the outcomes.
-
-    A channel that only writes into our own database does so when it is waited for.
-    """
-    if not way.is_remote:
-        return lambda: _handed_over(way, messages)
-    future: Future[Sequence[Outcome]] = _hand.submit(_handed_over, way, messages)
-    return future.result
+def _flight(channel: str, way: Channel, rows: Sequence[Ready]) -> Flight:
+    """Hand a wave to its channel: at once, or apart where that is worth it."""
+    messages = [row.message for row in rows]
+    if way.is_remote and _took.get(channel, 0) > APART_SECONDS:
+        future: Future[Sequence[Outcome]] = _hand.submit(
+            _handed_over, channel, way, messages
+        )
+        return Flight(channel, way, rows, future.result, is_apart=True)
+    answers = _handed_over(channel, way, messages)
+    return Flight(channel, way, rows, lambda: answers, is_apart=False)
 
 
 def _handed_over(
-    way: Channel, messages: Sequence[RenderedMessage]
+    channel: str, way: Channel, messages: Sequence[RenderedMessage]
 ) -> Sequence[Outcome]:
     """Send by a channel; one that raises against its contract leaves all unknown."""
-    deadline = time.monotonic() + settings.TXMSG_SEND_TIMEOUT_SECONDS
+    began = time.monotonic()
     try:
-        return way.send(messages, deadline=deadline)
+        return way.send(messages, deadline=began + settings.TXMSG_SEND_TIMEOUT_SECONDS)
     except Exception as error:
         logger.exception("a channel raised; the outcome of its wave is unknown")
         answer = f"The channel failed: {type(error).__name__}."
         return [Outcome(OutcomeKind.UNKNOWN, answer=answer)] * len(messages)
+    finally:
+        _took[channel] = time.monotonic() - began
 
 
 def _repeat(action: Callable[[], T]) -> T:
