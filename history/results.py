@@ -77,5 +77,3 @@ class Recorded:
 
     own: set[UUID] = field(default_factory=set)
     fenced: set[UUID] = field(default_factory=set)
-    marked: set[UUID] = field(default_factory=set)
-    """What the mark that was asked for in the same transaction returned."""

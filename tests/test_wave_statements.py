@@ -15,8 +15,8 @@ from events import arrays, statements, work
 from events.models import Event, EventType, Work
 from events.work import Claim, claiming
 from history import recording
-from history.models import Delivery, DeliveryStatus, Tally
-from history.recording import Ending, Results, endings
+from history.models import DeliveryStatus, Tally
+from history.recording import Ending, Results
 from templates_app import publishing
 from templates_app.models import Version
 from tests import factories
@@ -111,48 +111,6 @@ def test_a_wave_takes_a_bounded_number_of_statements_whatever_its_size(
     assert claiming_took() <= 5
     assert marking_took() <= 2
     assert recording_took() <= 4
-
-
-def test_a_wave_is_recorded_and_the_next_marked_in_one_transaction(
-    version: Version,
-) -> None:
-    accept(version, 2)
-    claimed = claim()
-    first, second = claimed.items
-    work.mark([first.id], lease_no=claimed.lease_no, send_timeout=5, lease_seconds=60)
-
-    recorded = recording.record(
-        Results(endings=[Ending(first.id, DeliveryStatus.SENT, was_tried=True)]),
-        lease_no=claimed.lease_no,
-        and_lock=[second.id],
-        then_mark=lambda: work.mark(
-            [second.id], lease_no=claimed.lease_no, send_timeout=5, lease_seconds=60
-        ),
-    )
-
-    assert (recorded.own, recorded.marked) == ({first.id}, {second.id})
-    assert Work.objects.get().stage == "sending"
-    assert Delivery.objects.get().status == "sent"
-
-
-def test_a_wave_that_the_database_refuses_does_not_keep_the_next_from_being_marked(
-    version: Version, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    accept(version, 2)
-    claimed = claim()
-    first, second = claimed.items
-    monkeypatch.setattr(endings, "clean", lambda text, _limit: text)
-
-    recorded = recording.record(
-        Results(endings=[Ending(first.id, DeliveryStatus.SENT, answer="\x00")]),
-        lease_no=claimed.lease_no,
-        and_lock=[second.id],
-        then_mark=lambda: work.mark(
-            [second.id], lease_no=claimed.lease_no, send_timeout=5, lease_seconds=60
-        ),
-    )
-
-    assert (recorded.own, recorded.marked) == ({first.id}, {second.id})
 
 
 def test_a_plan_made_when_the_queue_was_said_to_be_empty_does_not_read_the_backlog(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -20,30 +20,17 @@ logger = logging.getLogger(__name__)
 # Enhanced status codes that say the address itself is wrong (RFC 3463, 5.1.x).
 _BAD_ADDRESS = re.compile(r"\b5\.1\.(?:1|2|3|6|10)\b")
 
-Mark = Callable[[], set[UUID]]
 
-
-def record(
-    results: Results,
-    *,
-    lease_no: int,
-    and_lock: Iterable[UUID] = (),
-    then_mark: Mark | None = None,
-) -> Recorded:
+def record(results: Results, *, lease_no: int) -> Recorded:
     """Write what became of rows under a lease; repeatable after a database error.
 
     A row that is missing but stands in `Delivery` with this lease was recorded by an
     earlier call whose answer was lost: it is our own. Others are fenced: their lease
     ran out and somebody else has them. Data that the database refuses is recorded row
     by row, so that one bad row does not keep its neighbours.
-
-    `then_mark` marks the next wave in the same transaction, which spares a commit; the
-    rows that it is going to mark stand in `and_lock`, so that all are locked in order.
     """
     try:
-        recorded = _record_at_once(
-            results, lease_no=lease_no, and_lock=and_lock, then_mark=then_mark
-        )
+        recorded = _record_at_once(results, lease_no=lease_no)
     except DataError:
         logger.exception("a wave was refused for its data; recording row by row")
         recorded = Recorded()
@@ -51,9 +38,6 @@ def record(
             one = _record_singly(single, lease_no=lease_no)
             recorded.own |= one.own
             recorded.fenced |= one.fenced
-        if then_mark is not None:
-            with transaction.atomic():
-                recorded.marked = then_mark()
     if recorded.fenced:
         logger.warning(
             "fenced: %d rows of lease %d belong to another by now",
@@ -63,20 +47,13 @@ def record(
     return recorded
 
 
-def _record_at_once(
-    results: Results,
-    *,
-    lease_no: int,
-    and_lock: Iterable[UUID] = (),
-    then_mark: Mark | None = None,
-) -> Recorded:
+def _record_at_once(results: Results, *, lease_no: int) -> Recorded:
     tries = [*results.postponed, *results.unknown, *results.held]
     asked = {e.id for e in results.endings} | {p.id for p in tries}
-    if not asked and then_mark is None:
+    if not asked:
         return Recorded()
-    recorded = Recorded()
     with transaction.atomic():
-        ends.lock(results.endings, {*asked, *and_lock})
+        ends.lock(results.endings, asked)
         ended = ends.finish(results.endings, lease_no=lease_no)
         ends.end_events(results.endings, ended)
         later = _postpone(results, lease_no=lease_no)
@@ -86,11 +63,8 @@ def _record_at_once(
         own |= later
         if len(own) < len(asked):
             own |= _recorded_before(asked - own, lease_no=lease_no)
-        if then_mark is not None:
-            recorded.marked = then_mark()
         ends.tally(ended)
-    recorded.own, recorded.fenced = own, asked - own
-    return recorded
+    return Recorded(own=own, fenced=asked - own)
 
 
 def _postpone(results: Results, *, lease_no: int) -> set[UUID]:

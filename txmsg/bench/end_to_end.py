@@ -1,4 +1,4 @@
-"""From the POST to the sink, everything counted: batches of 100 into one worker."""
+"""From the POST to the sink, everything counted: batches of 100 into what `up` runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def measure(
 ) -> float:
     """Return events a second, from the first POST until the last is recorded as sent.
 
-    Web process, one worker for this lane and the sweeper run as `up` runs them.
+    Web process, workers (two serve this lane) and sweeper run as `up` runs them.
     """
     before, _ = _sent(bench, database)
     with serving.everything(bench, database, sink_port=sink_port) as port:

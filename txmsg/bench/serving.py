@@ -34,10 +34,13 @@ def web(bench: Bench, database: str, *, trivial: bool = False) -> Iterator[int]:
 
 @contextlib.contextmanager
 def everything(bench: Bench, database: str, *, sink_port: int) -> Iterator[int]:
-    """Have web, two workers (one for the critical lane alone) and the sweeper run."""
+    """Have run what `up` runs by itself: web, three workers, the sweeper.
+
+    One worker serves the critical lane alone.
+    """
     port = environment.free_port()
     env = environment.product_environment(bench, database, sink_port)
-    specs = child_specs(Installation(port=port, workers=2), inbox=None)
+    specs = child_specs(Installation(port=port), inbox=None)
     with contextlib.ExitStack() as stack:
         for spec in specs:
             command = list(spec.argv)
