@@ -60,7 +60,8 @@ def resident_mb(pid: int) -> float:
 
 def peak_mb(pid: int) -> float:
     """Return the most memory a process ever had in use, in MB."""
-    return _status_mb(pid, "VmHWM")
+    # The kernel brings the peak up to date in steps.
+    return max(_status_mb(pid, "VmHWM"), resident_mb(pid))
 
 
 class Watch:

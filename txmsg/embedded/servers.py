@@ -85,7 +85,7 @@ class Postgres(Server):
             "unix_socket_directories": str(self.home.sockets),
             "unix_socket_permissions": "0700",
             "cluster_name": self.cluster_name,
-            "max_connections": "60",
+            "max_connections": "100",
             "shared_buffers": "128MB",
             "max_wal_size": "1GB",
             "io_method": "sync",  # no extra processes for a small machine
@@ -99,6 +99,8 @@ class Postgres(Server):
                 "fsync": "off",
                 "synchronous_commit": "off",
                 "full_page_writes": "off",
+                # Two test processes with fifty callers each share one server.
+                "max_connections": "200",
             }
         options = [f"--{name}={value}" for name, value in settings.items()]
         binary = str(postgres_folder() / "postgres")
