@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 AUTHORING = "authoring"
+_BELLS = (*Lane.values, AUTHORING)
 DRAIN = "txmsg.jobs.drain"
 SERVE_AUTHORS = "txmsg.jobs.serve_authors"
 FLAG_SECONDS = 10
@@ -43,11 +44,14 @@ REST_SECONDS = 1.0
 STEP_SECONDS = 0.2
 LISTENING_SECONDS = 0.5
 
+_WOKEN = b"woken"
+
 failures: Counter[str] = Counter()
 _resting_until = 0.0
 
 _RING = """
--- flag, queue, those at this lane, those elsewhere; lane, again, seconds of the flag
+-- flag, queue, those at this lane, those elsewhere, then all places where somebody can
+-- listen; lane, again, seconds of the flag
 local is_first = redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[3])
 if not is_first and ARGV[2] == '0' then return 'known' end
 local clock = redis.call('TIME')
@@ -58,9 +62,15 @@ local function wake(places)
   local place = 'txmsg:wake:' .. found[1]
   redis.call('RPUSH', place, ARGV[1])
   redis.call('PEXPIRE', place, 10000)
+  -- Who is called listens nowhere any more, and need not say so.
+  for i = 5, #KEYS do redis.call('ZREM', KEYS[i], found[1]) end
   return true
 end
-if wake(KEYS[3]) then return 'woken' end
+if wake(KEYS[3]) then
+  -- It claims as soon as it hears: whoever rings from now on calls anew.
+  redis.call('DEL', KEYS[1])
+  return 'woken'
+end
 if redis.call('LLEN', KEYS[2]) > 0 then return 'known' end
 wake(KEYS[4])
 return 'enqueue'
@@ -68,7 +78,7 @@ return 'enqueue'
 _LISTEN = """
 -- flag, those at this lane, then a queue and those elsewhere for each other bell;
 -- place, milliseconds
-if redis.call('EXISTS', KEYS[1]) == 1 then return 'here' end
+if redis.call('DEL', KEYS[1]) == 1 then return 'here' end
 for i = 3, #KEYS, 2 do
   if redis.call('LLEN', KEYS[i]) > 0 then return 'elsewhere' end
 end
@@ -119,6 +129,7 @@ def ring_authors(*, again: bool = False) -> bool:
 
 def _ring(lane: str, job: str, arguments: tuple[str, ...], *, again: bool) -> bool:
     keys = [flag_key(lane), _queue_key(lane), _here_key(lane), _elsewhere_key(lane)]
+    keys += [key(bell) for bell in _BELLS for key in (_here_key, _elsewhere_key)]
 
     def call() -> bool:
         said = valkey.run(_RING, keys, [lane, int(again), FLAG_SECONDS])
@@ -189,13 +200,14 @@ def wait(
 ) -> bool:
     """Linger at a lane until it is rung for; return whether it was.
 
-    Whoever gets True claims next: this ring called nobody else. False: the time is up,
-    or `should_stop` says so (asked five times a second), or a job waits at one of the
-    `others`, which this worker serves besides. Without Redis it is a sleep.
+    Whoever gets True claims next: this ring called nobody else, and its flag is down.
+    False: the time is up, or `should_stop` says so (asked five times a second), or a
+    job waits at one of the `others`, which this worker serves besides. Without Redis it
+    is a sleep.
     """
     deadline = time.monotonic() + seconds
     place = secrets.token_hex(8)
-    rung: list[str] = []
+    said, rung = b"", []
     while not rung and not should_stop():
         left = deadline - time.monotonic()
         if left <= 0:
@@ -208,7 +220,8 @@ def wait(
             continue
         if said == b"elsewhere":
             break
-    rung += _leave(place, lane, others)
+    if said != _WOKEN:
+        rung += _leave(place, lane, others)
     if lane not in rung:
         return False
     if should_stop():
@@ -235,7 +248,7 @@ def _listen(
         return said, []
     url = str(settings.REDIS_URL)
     found: Any = _patient(url).blpop([_wake_key(place)], timeout=max(seconds, 0.01))
-    return said, [found[1].decode()] if found else []
+    return (_WOKEN, [found[1].decode()]) if found else (said, [])
 
 
 def _leave(place: str, lane: str, others: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, Page
 from xdist.scheduler import LoadScopeScheduling
 
+from history.recording import executions
 from tests import browsing, drill
 from txmsg import gate
 from txmsg.channels import leaving
@@ -81,6 +82,7 @@ def _open_gates() -> Iterator[None]:
     yield
     gate.forget()
     leaving.stay()
+    executions.forget()
 
 
 @pytest.fixture(scope="session")

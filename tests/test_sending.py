@@ -15,6 +15,7 @@ from events import work
 from events.models import EventType, Work
 from history import recording
 from history.models import Delivery
+from templates_app import publishing
 from templates_app.models import UnknownOutcome, Version
 from templates_app.rendering import RenderedMessage
 from tests import factories
@@ -164,7 +165,7 @@ def test_a_probe_is_let_go_when_the_database_fails_before_it_left(
         message = "the server closed the connection"
         raise OperationalError(message)
 
-    monkeypatch.setattr(work, "mark", fails)
+    monkeypatch.setattr(publishing, "mark", fails)
     monkeypatch.setattr(pipeline.connection, "close", lambda: None)
 
     with pytest.raises(OperationalError):

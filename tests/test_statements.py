@@ -64,7 +64,7 @@ def test_a_statement_is_prepared_once_and_others_are_not() -> None:
         assert cursor.fetchall() == [(20,)]
         cursor.execute(
             "SELECT count(*) FROM pg_prepared_statements"
-            " WHERE statement LIKE '%events_source%'"
+            " WHERE statement LIKE 'SELECT %events_source%'"
         )
         assert cursor.fetchone() == (0,)
 

@@ -73,8 +73,11 @@ def drain(run: Drain, *, seconds: float, linger: float) -> int:
     """
     deadline = time.monotonic() + seconds
     # A ring that woke us here called nobody else: a claim must follow it.
+    is_rung = False
     while not run.should_stop():
-        doorbell.answer(run.lane)
+        if not is_rung:
+            doorbell.answer(run.lane)
+        is_rung = False
         failpoints.reach("P1")
         claim = claim_batch(run)
         failpoints.reach("P2", (item.id for item in claim.items))
@@ -89,12 +92,13 @@ def drain(run: Drain, *, seconds: float, linger: float) -> int:
                 deadline = min(deadline, time.monotonic() + YIELD_SECONDS)
         elif not claim.parked:
             versions.warm(live.id for live in publishing.live_versions().values())
-            if not doorbell.wait(
+            is_rung = doorbell.wait(
                 run.lane,
                 others=run.others,
                 seconds=linger,
                 should_stop=run.should_stop,
-            ):
+            )
+            if not is_rung:
                 break
         if time.monotonic() >= deadline:
             doorbell.ring(run.lane, again=True)
@@ -144,8 +148,6 @@ def handle(run: Drain, claim: Claim) -> None:
     """
     batch = Batch(run.lane, claim.lease_no, {item.id for item in claim.items})
     try:
-        if len(claim.items) == 1:
-            work.begin(claim.items[0].id, lease_no=claim.lease_no)
         executions = Executions(month=datetime.now(UTC))
         sendable, endings = check(claim.items, executions)
         batch.end(endings)

@@ -21,7 +21,6 @@ from django.db import (
     InterfaceError,
     OperationalError,
     connection,
-    transaction,
 )
 
 from events import failpoints, work
@@ -216,19 +215,15 @@ class Batch:
             self.unmarked -= set(rows)
 
     def _mark(self, rows: Sequence[Ready]) -> set[UUID]:
-        with transaction.atomic():
-            # A pause that has returned is seen here; a later one waits for us.
-            live = publishing.sendable(row.version.id for row in rows)
-            marked = work.mark(
-                [row.item.id for row in rows if row.version.id in live],
-                lease_no=self.lease_no,
-                send_timeout=settings.TXMSG_SEND_TIMEOUT_SECONDS,
-                lease_seconds=settings.TXMSG_LEASE_SECONDS,
-            )
-        parked = [row.item.id for row in rows if row.version.id not in live]
+        marked, parked = publishing.mark(
+            {row.item.id: row.version.id for row in rows},
+            lease_no=self.lease_no,
+            send_timeout=settings.TXMSG_SEND_TIMEOUT_SECONDS,
+            lease_seconds=settings.TXMSG_LEASE_SECONDS,
+        )
         if parked:
-            work.park(parked, lease_no=self.lease_no)
-        self.unmarked -= marked | set(parked)
+            work.park(sorted(parked), lease_no=self.lease_no)
+        self.unmarked -= marked | parked
         return marked
 
     def _record(self, results: Results) -> None:

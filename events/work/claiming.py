@@ -277,12 +277,11 @@ def _lease(
 
     Returns the number of the lease, which is greater than every one before.
     """
-    lease = {
-        "owner": owner,
-        "size": sum(not row.is_parked for row in rows),
-        "seconds": float(lease_seconds),
-    }
-    [(lease_no,)] = statements.rows(_UPDATE, _columns(rows) | lease)
+    size = sum(not row.is_parked for row in rows)
+    lease = {"owner": owner, "size": size, "seconds": float(lease_seconds)}
+    # A row claimed alone counts as begun: if its worker dies, the death counts.
+    values = _columns(rows) | lease | {"alone": size == 1 and not siblings}
+    [(lease_no,)] = statements.rows(_UPDATE, values)
     if siblings:
         values = _columns([row for _, row in siblings]) | lease
         values |= {
@@ -312,6 +311,8 @@ _UPDATE = f"""
         SET stage = r.stage, channel = r.channel, address = r.address,
             version_id = r.version_id, pinned_at = r.pinned_at, deaths = r.deaths,
             lease_no = (SELECT number FROM lease),
+            begun = CASE WHEN %(alone)b::bool AND NOT r.parked
+                         THEN (SELECT number FROM lease) ELSE w.begun END,
             (lease_owner, lease_size, due_at) = ROW({_LEASE_COLUMNS})
         FROM {_ROWS} WHERE w.id = r.id AND w.id = ANY(%(ids)b)
     )

@@ -25,9 +25,14 @@ FINISH = """
 _MINE = """
     SELECT id FROM events_work WHERE id = ANY(%(ids)b) AND lease_no = %(lease_no)b
 """
-# A lease with enough left stays as it is: then no index changes, which is half of what
-# a mark costs.
-_MARK = f"""
+# Commits that rows are about to be sent, and returns those that may be: the inner half
+# of the statement of whoever knows which versions may leave, and says so in `only`.
+# Left out are rows whose lease was lost or has less left than the sending may take, and
+# rows that have expired since they were claimed. The lease begins anew, unless what is
+# left is the sending's time and half of the rest: then no index changes, which is half
+# of what a mark costs. A row marked alone counts as begun: if its worker dies now, the
+# death counts against it.
+MARK = f"""
     UPDATE events_work
     SET stage = 'sending', marked_at = clock_timestamp(),
         begun = CASE WHEN %(alone)b THEN lease_no ELSE begun END,
@@ -38,6 +43,7 @@ _MARK = f"""
     WHERE id = ANY(ARRAY({_MINE}
         AND stage <> 'sending' AND expires_at > clock_timestamp()
         AND due_at > clock_timestamp() + make_interval(secs => %(send)b)
+        {{only}}
         ORDER BY id FOR UPDATE))
     RETURNING id
 """
@@ -75,13 +81,22 @@ def next_lease_no(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def begin(item_id: UUID, *, lease_no: int) -> None:
-    """Commit that a row claimed alone is now being handled: a death then counts."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE events_work SET begun = lease_no WHERE id = %s AND lease_no = %s",
-            [item_id, lease_no],
-        )
+def mark_values(
+    item_ids: Sequence[UUID],
+    *,
+    lease_no: int,
+    send_timeout: float,
+    lease_seconds: float,
+) -> dict[str, Any]:
+    """Return the values of `MARK` for these rows."""
+    return {
+        "ids": arrays.uuids(item_ids),
+        "lease_no": lease_no,
+        "alone": len(item_ids) == 1,
+        "send": float(send_timeout),
+        "enough": (send_timeout + lease_seconds) / 2,
+        "lease": float(lease_seconds),
+    }
 
 
 def mark(
@@ -91,23 +106,14 @@ def mark(
     send_timeout: float,
     lease_seconds: float,
 ) -> set[UUID]:
-    """Commit that these rows are about to be sent; return those that may be.
-
-    Left out are rows whose lease was lost or has less left than the sending may take,
-    and rows that have expired since they were claimed.
-    The lease of the marked ones begins anew, unless what is left of it is the sending's
-    time and half of the rest. A row marked alone counts as begun: if
-    its worker dies now, the death counts against it.
-    """
-    values = {
-        "ids": arrays.uuids(item_ids),
-        "lease_no": lease_no,
-        "alone": len(item_ids) == 1,
-        "send": float(send_timeout),
-        "enough": (send_timeout + lease_seconds) / 2,
-        "lease": float(lease_seconds),
-    }
-    return {row[0] for row in statements.rows(_MARK, values)}
+    """Mark rows, whatever their versions; return those that may be sent."""
+    values = mark_values(
+        item_ids,
+        lease_no=lease_no,
+        send_timeout=send_timeout,
+        lease_seconds=lease_seconds,
+    )
+    return {row[0] for row in statements.rows(MARK.format(only=""), values)}
 
 
 def renew(item_ids: Sequence[UUID], *, lease_no: int, lease_seconds: float) -> None:

@@ -23,7 +23,7 @@ from templates_app.publishing.verbs import (
 )
 from templates_app.publishing.waking import (
     live_versions,
-    sendable,
+    mark,
     versions_of_live_messages,
     wake_parked,
 )
@@ -45,13 +45,13 @@ __all__ = [
     "differs_from_live",
     "doubts_of",
     "live_versions",
+    "mark",
     "pause",
     "pause_version",
     "problems_of",
     "publish",
     "restore",
     "resume",
-    "sendable",
     "snapshot",
     "unpublish",
     "versions_of_live_messages",

@@ -7,7 +7,8 @@ the status was committed; the sweeper finds what a worker parked in between.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -24,15 +25,29 @@ _WAITING = (Stage.PAUSED, Stage.NOT_COVERED)
 _passes: dict[int, float] = {}
 
 
+_LIVE = """
+    SELECT event_type_id, channel, live_version_id, status FROM templates_app_message
+    WHERE status <> 'draft'
+      AND event_type_id IS NOT NULL AND live_version_id IS NOT NULL
+"""
+# What is published cannot be paused or unpublished until the mark has committed; and
+# whoever did so before is seen: a row that was waited for is looked at anew.
+_MARK_LIVE = f"""
+    WITH live AS MATERIALIZED (
+        SELECT v.id FROM templates_app_version v
+        JOIN templates_app_message m ON m.id = v.message_id
+        WHERE v.id = ANY(%(versions)b) AND m.status = 'published'
+        ORDER BY m.id FOR SHARE OF m
+    ), marked AS ({work.MARK.format(only="AND version_id IN (SELECT id FROM live)")})
+    SELECT NULL::uuid, id FROM live UNION ALL SELECT id, NULL FROM marked
+"""
+
+
 def live_versions() -> dict[RouteKey, LiveVersion]:
     """Return the live version of each event type and channel; one small query."""
-    rows = Message.objects.exclude(status=MessageStatus.DRAFT).values_list(
-        "event_type_id", "channel", "live_version_id", "status"
-    )
     return {
         (type_id, channel): LiveVersion(version, status == MessageStatus.PAUSED)
-        for type_id, channel, version, status in rows
-        if type_id is not None and version is not None
+        for type_id, channel, version, status in statements.rows(_LIVE, {})
     }
 
 
@@ -45,21 +60,29 @@ def versions_of_live_messages(version_ids: Iterable[int]) -> set[int]:
     )
 
 
-def sendable(version_ids: Iterable[int]) -> set[int]:
-    """Return which of these versions belong to a message that is published now.
+def mark(
+    versions: Mapping[UUID, int],
+    *,
+    lease_no: int,
+    send_timeout: float,
+    lease_seconds: float,
+) -> tuple[set[UUID], set[UUID]]:
+    """Mark rows as about to be sent, by their versions; return which were, which wait.
 
-    For use in a transaction: until its end nobody can pause or unpublish them.
+    Those wait whose message is not published any more: a pause that has returned is
+    seen here, a later one waits for this statement. For the rest see `work.MARK`.
     """
-    found = statements.rows(
-        """
-        SELECT v.id FROM templates_app_version v
-        JOIN templates_app_message m ON m.id = v.message_id
-        WHERE v.id = ANY(%(ids)b) AND m.status = 'published'
-        ORDER BY m.id FOR SHARE OF m
-        """,
-        {"ids": arrays.bigints(sorted(set(version_ids)))},
+    values = work.mark_values(
+        list(versions),
+        lease_no=lease_no,
+        send_timeout=send_timeout,
+        lease_seconds=lease_seconds,
     )
-    return {row[0] for row in found}
+    values["versions"] = arrays.bigints(sorted(set(versions.values())))
+    found = statements.rows(_MARK_LIVE, values)
+    live = {version_id for _, version_id in found}
+    marked = {row_id for row_id, _ in found if row_id is not None}
+    return marked, {row_id for row_id in versions if versions[row_id] not in live}
 
 
 def wake_parked() -> int:
