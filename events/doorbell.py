@@ -207,7 +207,8 @@ def wait(
     """
     deadline = time.monotonic() + seconds
     place = secrets.token_hex(8)
-    said, rung = b"", []
+    said = b""
+    rung: list[str] = []
     while not rung and not should_stop():
         left = deadline - time.monotonic()
         if left <= 0:

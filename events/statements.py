@@ -20,8 +20,9 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.db import connection
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, ExecStatus, PGresult, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq import Format as WireFormat
+from psycopg.pq.abc import PGresult
 
 # What a statement that was prepared earlier fails with when a migration has changed
 # what it returns, or when somebody else has dropped it. Nothing was run then.
@@ -64,7 +65,7 @@ def _run(
     pgconn = raw.pgconn
     text, names = _translated(statement)
     transformer = Transformer(raw)
-    given = transformer.dump_sequence(
+    given: Any = transformer.dump_sequence(
         [values[name] for name in names], [PyFormat.BINARY] * len(names)
     )
     types = transformer.types or ()

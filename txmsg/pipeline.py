@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 RESCAN_SECONDS = 5.0
 YIELD_SECONDS = 1.0
+ASK_SECONDS = 0.1
 # How long a wave is waited with for its pace before the rest of the batch goes first.
 PACE_SECONDS = 1.0
 PACE_STEP_SECONDS = 0.2
@@ -52,6 +53,9 @@ class Drain:
     """Whether another lane of this worker waits."""
     low_water: datetime = work.BEGINNING
     rescan_at: float = 0.0
+    saw_all: bool = True
+    """Whether the last claim looked at everything that was due."""
+    ask_at: float = 0.0
     broken: set[str] = field(default_factory=set)
     """Channels whose provider was not reached of late."""
     render_errors: RenderErrors = field(default_factory=RenderErrors)
@@ -64,6 +68,14 @@ class Drain:
             return work.BEGINNING
         return self.low_water
 
+    def is_waited_for(self) -> bool:
+        """Return whether another lane waits for this worker; asked at most so often."""
+        now = time.monotonic()
+        if now < self.ask_at:
+            return False
+        self.ask_at = now + ASK_SECONDS
+        return self.should_yield()
+
 
 def drain(run: Drain, *, seconds: float, linger: float) -> int:
     """Handle everything due in a lane until nothing is, or the time is up.
@@ -72,38 +84,44 @@ def drain(run: Drain, *, seconds: float, linger: float) -> int:
     deliveries were handled.
     """
     deadline = time.monotonic() + seconds
+    doorbell.answer(run.lane)
     # A ring that woke us here called nobody else: a claim must follow it.
-    is_rung = False
     while not run.should_stop():
-        if not is_rung:
+        is_all_done = _take_batch(run)
+        if run.is_waited_for():
+            deadline = min(deadline, time.monotonic() + YIELD_SECONDS)
+        if not is_all_done:
             doorbell.answer(run.lane)
-        is_rung = False
-        failpoints.reach("P1")
-        claim = claim_batch(run)
-        failpoints.reach("P2", (item.id for item in claim.items))
-        if claim.is_full:
-            doorbell.ring(run.lane)
-        if claim.items:
-            before = run.finished
-            handle(run, claim)
-            if run.finished == before:
-                time.sleep(IDLE_SECONDS)
-            if run.should_yield():
-                deadline = min(deadline, time.monotonic() + YIELD_SECONDS)
-        elif not claim.parked:
-            versions.warm(live.id for live in publishing.live_versions().values())
-            is_rung = doorbell.wait(
-                run.lane,
-                others=run.others,
-                seconds=linger,
-                should_stop=run.should_stop,
-            )
-            if not is_rung:
-                break
+        elif not doorbell.wait(
+            run.lane,
+            others=run.others,
+            seconds=linger,
+            should_stop=run.should_stop,
+        ):
+            break
         if time.monotonic() >= deadline:
             doorbell.ring(run.lane, again=True)
             break
     return run.finished
+
+
+def _take_batch(run: Drain) -> bool:
+    """Claim and handle a batch; return whether what is due now has rung."""
+    failpoints.reach("P1")
+    claim = claim_batch(run)
+    failpoints.reach("P2", (item.id for item in claim.items))
+    if claim.is_full:
+        doorbell.ring(run.lane)
+    if not claim.items:
+        if not claim.parked:
+            versions.warm(live.id for live in publishing.live_versions().values())
+        return not claim.parked
+    before = run.finished
+    handle(run, claim)
+    if run.finished == before:
+        time.sleep(IDLE_SECONDS)
+    is_batch_done = run.finished - before >= len(claim.items)
+    return is_batch_done and run.saw_all and not claim.is_full
 
 
 def claim_batch(run: Drain) -> Claim:
@@ -120,9 +138,10 @@ def claim_batch(run: Drain) -> Claim:
         caps=caps,
         floor=run.floor(),
     )
+    run.saw_all = not caps
     # What was not even looked at may have been due before all that was seen.
-    is_all_seen = 0 not in caps.values()
-    run.low_water = (is_all_seen and claim.low_water) or work.BEGINNING
+    is_any_left_out = 0 in caps.values()
+    run.low_water = (not is_any_left_out and claim.low_water) or work.BEGINNING
     return claim
 
 
@@ -171,9 +190,8 @@ def _send_all(
     """Send wave by wave, each rendered while a slow provider has the one before."""
     began = time.monotonic()
     while line:
-        if run.should_stop() or (
-            run.should_yield() and time.monotonic() - began > YIELD_SECONDS
-        ):
+        is_long = time.monotonic() - began > YIELD_SECONDS
+        if run.should_stop() or (is_long and run.should_yield()):
             return
         batch.renew()
         wave = line.popleft()
