@@ -72,11 +72,7 @@ def accept(raw: bytes, *, caller: Caller, idempotency_key: str = "") -> Answer:
     parsed = strict_json.parse(raw)
     mode, bodies = _read(parsed)
     batch = _Batch(caller, bodies)
-    readable = _readable(
-        batch,
-        may_be_long=len(raw) > MAX_EVENT_BYTES,
-        has_escapes=parsed.has_escapes,
-    )
+    readable = _readable(batch, parsed, may_be_long=len(raw) > MAX_EVENT_BYTES)
     whole = _request_of(batch, mode, readable, idempotency_key)
     if (first := identities.earlier(whole)) is not None:
         return _replayed(batch, readable, first.id)
@@ -98,7 +94,7 @@ def _read(parsed: strict_json.Parsed) -> tuple[str, list[Any]]:
     """Return mode and events of a batch; raise Refused when it is none."""
     body = parsed.value
     bodies = body.pop("events", None)
-    strict_json.check(body, has_escapes=parsed.has_escapes)
+    strict_json.check(body, parsed)
     if not isinstance(bodies, list):
         detail = "/events is required, a list of events."
         fault = Fault("/events", "events_required", detail)
@@ -128,14 +124,16 @@ def _read(parsed: strict_json.Parsed) -> tuple[str, list[Any]]:
     return mode, bodies
 
 
-def _readable(batch: _Batch, *, may_be_long: bool, has_escapes: bool) -> list[int]:
+def _readable(
+    batch: _Batch, parsed: strict_json.Parsed, *, may_be_long: bool
+) -> list[int]:
     """Return the numbers of the events that are sound JSON; refuse the others."""
     readable = []
     for number, body in enumerate(batch.bodies):
         try:
             if not isinstance(body, dict):
                 raise Refused(400, "object_required", "An event must be an object.")
-            strict_json.check(body, has_escapes=has_escapes)
+            strict_json.check(body, parsed)
             if may_be_long and len(strict_json.compact(body)) > MAX_EVENT_BYTES:
                 detail = f"An event is over {MAX_EVENT_BYTES // 1024} KB."
                 raise Refused(413, "body_too_large", detail)

@@ -7,7 +7,7 @@ what comes here fits. A key of the caller that is taken already stops the insert
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -15,7 +15,15 @@ from uuid import UUID
 import psycopg
 from django.db import IntegrityError, transaction
 
-from events import api_keys, identities, ids, known_types, statements, strict_json
+from events import (
+    api_keys,
+    arrays,
+    identities,
+    ids,
+    known_types,
+    statements,
+    strict_json,
+)
 from events.admission import Checked
 from events.api_keys import Caller
 from events.problems import Refused
@@ -41,6 +49,13 @@ _COLUMNS = {
 }
 """What is stored of an event, by the name of its parameter, and the SQL type."""
 
+_PACKED: dict[str, Callable[[Iterable[Any]], bytes]] = {
+    "bigint": arrays.bigints,
+    "float8": arrays.floats,
+    "text": arrays.texts,
+    "timestamptz": arrays.moments,
+    "uuid": arrays.uuids,
+}
 _TAKEN = """
     taken AS (
         INSERT INTO events_eventidentity
@@ -122,7 +137,10 @@ def store_all(events: Mapping[UUID, Checked], caller: Caller) -> datetime:
     `orphans_refused` belongs around it.
     """
     rows = [_values(checked, event_id) for event_id, checked in events.items()]
-    values: dict[str, Any] = {name: [row[name] for row in rows] for name in _COLUMNS}
+    values: dict[str, Any] = {
+        name: _PACKED[kind](row[name] for row in rows)
+        for name, kind in _COLUMNS.items()
+    }
     found = statements.rows(_INSERT_MANY, {**values, "source": caller.source_id})
     return cast("datetime", _moment(found))
 
