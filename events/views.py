@@ -68,9 +68,9 @@ def api_view(*methods: str) -> Callable[[View], View]:
 def post_event(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Accept one event: 202, or 200 when it was accepted before."""
     caller.require(Scope.EVENTS_WRITE)
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     accepted = intake.accept(
-        strict_json.loads(_body(request)), caller=caller, idempotency_key=key
+        strict_json.loads(read_body(request)), caller=caller, idempotency_key=key
     )
     answer = _shown(accepted)
     headers = {"Location": answer["links"]["self"]}
@@ -87,8 +87,8 @@ def post_batch(request: HttpRequest, caller: Caller) -> HttpResponse:
     207 comes in the mode permissive alone, and says so even of a replay.
     """
     caller.require(Scope.EVENTS_WRITE)
-    key = _idempotency_key(request)
-    raw = _body(request, longest=MAX_BATCH_BYTES)
+    key = idempotency_key(request)
+    raw = read_body(request, longest=MAX_BATCH_BYTES)
     answer = batch.accept(raw, caller=caller, idempotency_key=key)
     results = [_result(n, result) for n, result in enumerate(answer.results)]
     rejected = sum("problem" in result for result in results)
@@ -149,7 +149,11 @@ def _check_line(request: HttpRequest, allowed: Sequence[str]) -> None:
         )
 
 
-def _body(request: HttpRequest, *, longest: int = MAX_BODY_BYTES) -> bytes:
+def read_body(request: HttpRequest, *, longest: int = MAX_BODY_BYTES) -> bytes:
+    """Return the body of a request that has to be JSON; raise Refused (400, 413, 415).
+
+    It is read here alone: Django neither reads chunks nor knows our limits.
+    """
     _check_content(request)
     try:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
@@ -206,7 +210,8 @@ def _too_large(longest: int) -> Refused:
     return Refused(413, "body_too_large", f"The body is over {limit}.")
 
 
-def _idempotency_key(request: HttpRequest) -> str:
+def idempotency_key(request: HttpRequest) -> str:
+    """Return the header Idempotency-Key, empty for none; raise Refused (400)."""
     given = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if given is None:
         return ""
