@@ -6,15 +6,16 @@ from django.views.generic import RedirectView
 
 from events import views
 from templates_app import views as public
-from txmsg import api
+from txmsg.api import monitors
+from txmsg.api.application import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("healthz", api.healthz),
-    path("readyz", api.readyz),
+    path("healthz", monitors.healthz),
+    path("readyz", monitors.readyz),
     path("api/v1/events", views.post_event),
     path("api/v1/events/batch", views.post_batch),
-    path("api/v1/events/<str:text>", api.get_event),
+    path("api/v1/", api.urls),
     re_path(r"^images/(?P<name>[0-9a-f]{32}\.[a-z]{3,4})$", public.image, name="image"),
     # Django's page of one app: the start page lists what there is by what it is for.
     re_path(

@@ -30,6 +30,7 @@ from templates_app.models import MessageStatus, UnknownOutcome
 from templates_app.rendering import RenderContext
 from templates_app.rendering.formatting import Formats
 from templates_app.rendering.liquid import FILTER_NAMES, parse
+from txmsg.api.application import api
 from txmsg.tracing import EVENT_STATUS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -201,7 +202,8 @@ def error_codes() -> dict[str, set[int]]:
         "_BadNumber": 0,
         "_unauthorized": 0,
     }
-    for path in [*(ROOT / "events").rglob("*.py"), *(ROOT / "txmsg").glob("api*.py")]:
+    files = [*(ROOT / "events").rglob("*.py"), *(ROOT / "txmsg/api").rglob("*.py")]
+    for path in [*files, ROOT / "txmsg/api_errors.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 place = places.get(node.func.id)
@@ -256,9 +258,10 @@ def test_every_error_code_is_in_the_reference_with_its_status() -> None:
 def test_every_address_of_the_api_is_in_the_reference() -> None:
     """And those that monitors ask."""
     routes = [str(each.pattern) for each in urlpatterns]
+    routes += [f"api/v1/{each.pattern}" for each in api.urls[0] if str(each.pattern)]
     for route in routes:
-        if route.startswith("api/") or route.endswith("z"):
-            address = re.sub(r"<[^>]+>", "{id}", route)
+        if re.match(r"api/v1/.", route) or route.endswith("z"):
+            address = re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"{\1}", route)
             assert f"/{address}`" in text_of(REFERENCE / "api.md")
 
 
