@@ -7,32 +7,25 @@ question that takes too long ends with a plain answer instead of a slow database
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from psycopg.errors import QueryCanceled
 from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget
 
 from events import ids
+from events.bounded import READ_SECONDS, TookTooLong, bounded_read
 
 PAGES = 200
-READ_SECONDS = 5
-
-
-class TookTooLong(Exception):
-    """A read was ended because it took longer than `READ_SECONDS`."""
 
 
 class BoundedPaginator(InfinitePaginator):
@@ -52,20 +45,6 @@ class BoundedChangeList(ChangeList):
         super().get_results(request)
         # Else unfold offers to show all, with the paginator's number.
         self.full_result_count = self.result_count
-
-
-@contextmanager
-def bounded_read() -> Iterator[None]:
-    """Read for at most a few seconds; raise TookTooLong."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = '{READ_SECONDS}s'")
-            yield
-            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
-    except OperationalError as error:
-        if isinstance(error.__cause__, QueryCanceled):
-            raise TookTooLong from error
-        raise
 
 
 class OwnPages:

@@ -24,9 +24,9 @@ from events.admin_lists import (
     BoundedLists,
     OwnPages,
     SelectFilter,
-    bounded_read,
     short_moment,
 )
+from events.bounded import bounded_read
 from events.models import Channel
 from history import explain, reports
 from history.models import Delivery, DeliveryStatus, Execution, Suppression
