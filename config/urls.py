@@ -7,13 +7,13 @@ from django.views.generic import RedirectView
 from events import views
 from templates_app import views as public
 from txmsg.api import monitors
-from txmsg.api.application import api
+from txmsg.api.application import api, beside
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", monitors.healthz),
     path("readyz", monitors.readyz),
-    path("api/v1/events", views.post_event),
+    path("api/v1/events", beside(views.post_event, "events")),
     path("api/v1/events/batch", views.post_batch),
     path("api/v1/", api.urls),
     re_path(r"^images/(?P<name>[0-9a-f]{32}\.[a-z]{3,4})$", public.image, name="image"),

@@ -19,6 +19,17 @@ from templates_app.models import Version
 # Something may end while it is read: the event and its rows are two statements.
 _READS = 3
 
+# What is known of a delivery when it has ended, or later.
+_AFTERWARDS = (
+    "sent_at",
+    "provider_id",
+    "resolved_as",
+    "resolved_at",
+    "delivered_at",
+    "bounced_at",
+    "complained_at",
+)
+
 # How the stages of a row of work read as the status of its event.
 EVENT_STATUS = {
     Stage.PENDING: "pending",
@@ -43,6 +54,21 @@ def trace(event_id: UUID, *, source_id: int | None = None) -> dict[str, Any] | N
     )
     attempts = _attempts(event_id)
     return {
+        **line(event, status),
+        "recipient": context.recipient if context else None,
+        "metadata": context.metadata if context else None,
+        "warnings": context.warnings if context else [],
+        "states": _states(event, status, rows),
+        "deliveries": [
+            *(_done(delivery, attempts) for delivery in rows.done),
+            *_open(rows.work, attempts),
+        ],
+    }
+
+
+def line(event: Event, status: str) -> dict[str, Any]:
+    """Return an event as lists of the API show it."""
+    return {
         "id": str(event.pk),
         "status": status,
         "reason": event.reason or None,
@@ -50,18 +76,13 @@ def trace(event_id: UUID, *, source_id: int | None = None) -> dict[str, Any] | N
         "external_id": event.external_id or None,
         "correlation_id": event.correlation_id or None,
         "origin": event.origin or None,
+        "channel": event.channel or None,
         "lane": event.lane,
-        "recipient": context.recipient if context else None,
+        "replay_of": str(event.replay_of) if event.replay_of else None,
         "received_at": rfc3339(event.received_at),
         "scheduled_at": _when(event.scheduled_at),
         "expires_at": rfc3339(event.expires_at),
         "finished_at": _when(event.finished_at),
-        "warnings": context.warnings if context else [],
-        "states": _states(event, status, rows),
-        "deliveries": [
-            *(_done(delivery, attempts) for delivery in rows.done),
-            *_open(rows.work, attempts),
-        ],
         "links": {"self": f"/api/v1/events/{event.pk}"},
     }
 
@@ -160,6 +181,11 @@ def _done(
         "version": execution.version.number if execution else None,
         "sent_at": rfc3339(delivery.finished_at) if delivery.status == "sent" else None,
         "provider_id": delivery.provider_id or None,
+        "resolved_as": delivery.resolved_as or None,
+        "resolved_at": _when(delivery.resolved_at),
+        "delivered_at": _when(delivery.delivered_at),
+        "bounced_at": _when(delivery.bounced_at),
+        "complained_at": _when(delivery.complained_at),
         "attempts": tries,
     }
 
@@ -191,8 +217,7 @@ def _open(
                 "retry_of": str(row.retry_of) if row.retry_of else None,
                 "message": version.message.internal_name if version else None,
                 "version": version.number if version else None,
-                "sent_at": None,
-                "provider_id": None,
+                **dict.fromkeys(_AFTERWARDS),
                 "attempts": attempts.get(row.pk, []),
             }
         )

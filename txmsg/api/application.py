@@ -7,6 +7,7 @@ its query or its body, is refused by name.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
+from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Router
 from ninja.openapi.urls import get_root_url
 from ninja.operation import Operation
@@ -59,15 +61,19 @@ class Application(NinjaAPI):
         raise refusal(exc)
 
     def _get_urls(self) -> list[URLPattern | URLResolver]:
-        # Two routers may share an address: each method of it is one operation.
+        return [
+            *(path(route, endpoint(at)) for route, at in self.operations.items()),
+            get_root_url(self),
+        ]
+
+    @functools.cached_property
+    def operations(self) -> dict[str, dict[str, Operation]]:
+        """The operations by address and method; two routers may share an address."""
         at: dict[str, dict[str, Operation]] = {}
         for route, operation in self._routes():
             for method in operation.methods:
                 at.setdefault(route, {})[method] = operation
-        return [
-            *(path(route, endpoint(operations)) for route, operations in at.items()),
-            get_root_url(self),
-        ]
+        return at
 
     def _routes(self) -> Iterator[tuple[str, Operation]]:
         for bound in self._get_bound_routers():
@@ -77,10 +83,13 @@ class Application(NinjaAPI):
                     yield normalize_path(whole).lstrip("/"), operation
 
 
-def endpoint(operations: Mapping[str, Operation]) -> View:
-    """Return the view of an address, given its operations by method."""
+def endpoint(operations: Mapping[str, Operation], *, also: str = "") -> View:
+    """Return the view of an address, given its operations by method.
 
-    @api_view(*operations)
+    `also` is a method of the address that never comes here.
+    """
+
+    @api_view(*operations, *([also] if also else []))
     def view(request: HttpRequest, caller: Caller, **values: Any) -> HttpResponse:
         if request.method == "HEAD":  # The server leaves the body out.
             request.method = "GET"
@@ -88,6 +97,18 @@ def endpoint(operations: Mapping[str, Operation]) -> View:
         admit(request, caller, operation)
         answer: HttpResponse = operation.run(request, **values)  # type: ignore[assignment]
         return answer
+
+    return view
+
+
+def beside(door: View, route: str) -> View:
+    """Return the view of an address whose POST is the door's own, and as fast."""
+    operations = api.operations[route]
+    rest = endpoint(operations, also="POST")
+
+    @csrf_exempt
+    def view(request: HttpRequest) -> HttpResponse:
+        return door(request) if request.method == "POST" else rest(request)
 
     return view
 

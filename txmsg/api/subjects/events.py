@@ -1,26 +1,128 @@
-"""Events, as their source sees them."""
+"""Events, as their source sees them: found and looked at."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
-from ninja import Router
+from ninja import Query, Router
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from events import schemas
+from events.bounded import READ_SECONDS, TookTooLong
 from events.models import Scope
-from txmsg import tracing
-from txmsg.api.reading import KeyedRequest, KeyWith, not_found
+from events.problems import Fault, Refused
+from txmsg import event_listing, tracing
+from txmsg.api import cursors, shapes
+from txmsg.api.reading import KeyedRequest, KeyWith, not_found, refused
 
+MAX_PAGE = 200
 router = Router(tags=["Events"])
+READ = KeyWith(Scope.EVENTS_READ)
 
 
-@router.get("/events/{event_id}", auth=KeyWith(Scope.EVENTS_READ))
+def _whole(text: Any) -> int:
+    if not (isinstance(text, str) and text.isascii() and text.isdigit()):
+        raise PydanticCustomError("wrong_type", "must be a whole number")
+    return int(text[:10])
+
+
+def _with_plus(text: str) -> str:
+    """Return a time with its plus, which reads as a blank when it is not escaped."""
+    return f"{text[:-6]}+{text[-5:]}" if text[-6:-5] == " " else text
+
+
+def _status(text: str) -> str:
+    if text not in event_listing.STATUSES:
+        raise PydanticCustomError(
+            "invalid_choice",
+            "must be one of {known}",
+            {"known": ", ".join(event_listing.STATUSES)},
+        )
+    return text
+
+
+class Asked(BaseModel):
+    """What events are asked for; what is left out asks for nothing."""
+
+    type: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+    status: Annotated[
+        str | None,
+        AfterValidator(_status),
+        Field(json_schema_extra={"enum": list(event_listing.STATUSES)}),
+    ] = None
+    external_id: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    recipient: Annotated[str | None, Field(min_length=1, max_length=512)] = None
+    since: Annotated[schemas.When | None, BeforeValidator(_with_plus)] = None
+    until: Annotated[schemas.When | None, BeforeValidator(_with_plus)] = None
+    cursor: Annotated[str | None, Field(min_length=1, max_length=100)] = None
+    limit: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_PAGE)] = 50
+
+
+@router.get("/events", auth=READ, response=shapes.EventPage)
+def list_events(request: KeyedRequest, asked: Query[Asked]) -> dict[str, Any]:
+    """Search your source's events, newest first.
+
+    `recipient` is an address that an event is for or that a message of it went to;
+    `until` is exclusive. Ask for the next page with `cursor` and the same question.
+    """
+    if asked.since and asked.until and asked.since >= asked.until:
+        raise refused([Fault("?until", "out_of_range", "?until is not after ?since.")])
+    given = asked.model_dump(mode="json", exclude={"cursor", "limit"})
+    question = {**given, "source": request.auth.source_id}
+    before = cursors.read(asked.cursor, question=question) if asked.cursor else None
+    try:
+        page = event_listing.page(
+            event_listing.Question(
+                source_id=request.auth.source_id,
+                type=asked.type or "",
+                status=asked.status or "",
+                external_id=asked.external_id or "",
+                recipient=asked.recipient or "",
+                since=asked.since,
+                until=asked.until,
+            ),
+            limit=asked.limit,
+            before=before,
+        )
+    except TookTooLong:
+        raise _took_too_long() from None
+    following = page.next_before
+    return {
+        "data": [tracing.line(one.event, one.status) for one in page.events],
+        "next_cursor": cursors.make(following, question=question)
+        if following
+        else None,
+    }
+
+
+@router.get("/events/{event_id}", auth=READ, response=shapes.Event)
 def get_event(request: KeyedRequest, event_id: str) -> dict[str, Any]:
     """Where an event stands, with its deliveries and their attempts."""
-    wanted = schemas.event_id(event_id)
-    found: dict[str, Any] | None = None
-    if wanted is not None:
-        found = tracing.trace(wanted, source_id=request.auth.source_id)
+    return _event(request, _id(event_id))
+
+
+def _id(text: str) -> UUID:
+    wanted = schemas.event_id(text)
+    if wanted is None:
+        raise not_found("event of this id")
+    return wanted
+
+
+def _event(request: KeyedRequest, event_id: UUID) -> dict[str, Any]:
+    found = tracing.trace(event_id, source_id=request.auth.source_id)
     if found is None:
         raise not_found("event of this id")
     return found
+
+
+def _took_too_long() -> Refused:
+    return Refused(
+        503,
+        "took_too_long",
+        f"This took longer than {READ_SECONDS} s and was stopped: ask for a shorter "
+        "time (?since, ?until), or for a ?type, ?recipient or ?external_id.",
+        retryable=True,
+        headers={"Retry-After": "5"},
+    )
