@@ -1,11 +1,11 @@
-"""Events, as their source sees them: found and looked at."""
+"""Events, as their source sees them: found, looked at, tried out."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 from uuid import UUID
 
-from ninja import Query, Router
+from ninja import Body, Query, Router
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
@@ -13,13 +13,13 @@ from events import schemas
 from events.bounded import READ_SECONDS, TookTooLong
 from events.models import Scope
 from events.problems import Fault, Refused
-from txmsg import event_listing, tracing
+from txmsg import dry_run, event_listing, tracing
 from txmsg.api import cursors, shapes
 from txmsg.api.reading import KeyedRequest, KeyWith, not_found, refused
 
 MAX_PAGE = 200
 router = Router(tags=["Events"])
-READ = KeyWith(Scope.EVENTS_READ)
+READ, WRITE = KeyWith(Scope.EVENTS_READ), KeyWith(Scope.EVENTS_WRITE)
 
 
 def _whole(text: Any) -> int:
@@ -94,6 +94,22 @@ def list_events(request: KeyedRequest, asked: Query[Asked]) -> dict[str, Any]:
         "next_cursor": cursors.make(following, question=question)
         if following
         else None,
+    }
+
+
+@router.post("/events/validate", auth=WRITE, response=shapes.Verdict)
+def validate_event(
+    request: KeyedRequest, event: Annotated[dict[str, Any], Body()]
+) -> dict[str, Any]:
+    """Check a body as `POST /events` does and say what would be sent; store nothing."""
+    found = dry_run.dry_run(event, caller=request.auth)
+    return {
+        "valid": found.is_valid,
+        "status": found.status,
+        "problems": found.problems,
+        "warnings": found.warnings,
+        "duplicate_of": str(found.duplicate_of) if found.duplicate_of else None,
+        "would_send": found.would_send,
     }
 
 
