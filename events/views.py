@@ -72,7 +72,7 @@ def post_event(request: HttpRequest, caller: Caller) -> HttpResponse:
     accepted = intake.accept(
         strict_json.loads(read_body(request)), caller=caller, idempotency_key=key
     )
-    answer = _shown(accepted)
+    answer = shown(accepted)
     headers = {"Location": answer["links"]["self"]}
     if accepted.is_replay:
         headers["Idempotent-Replayed"] = "true"
@@ -107,10 +107,10 @@ def _result(number: int, result: batch.Result) -> dict[str, Any]:
         return {"index": number, "status": result.status, "problem": problem}
     is_new = not (result.is_duplicate or result.is_replay)
     status = 202 if is_new else 200
-    return {"index": number, "status": status, "event": _shown(result)}
+    return {"index": number, "status": status, "event": shown(result)}
 
 
-def _shown(accepted: Accepted) -> dict[str, Any]:
+def shown(accepted: Accepted) -> dict[str, Any]:
     """Return an accepted event as the API shows it."""
     answer: dict[str, Any] = {
         "id": str(accepted.id),

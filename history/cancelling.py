@@ -29,9 +29,10 @@ class Cancelled:
     too_late: list[UUID] = field(default_factory=list)
 
 
-def cancel(event_id: UUID, *, actor: AbstractBaseUser | None = None) -> Cancelled:
+def cancel(event_id: UUID, *, actor: AbstractBaseUser | str | None = None) -> Cancelled:
     """End what an event has still to send; what is being handed over goes its way.
 
+    `actor` stands in the log: a user, or the name of a source.
     One that may have left before ends as uncertain. An event that has ended, or is
     not known, has nothing to cancel.
     """

@@ -71,6 +71,10 @@ UPWARD_NAMES = {
     ("events/doorbell.py", "txmsg.jobs.serve_authors"): "RQ takes a job by its name",
 }
 SQL_WRITERS = {
+    (
+        "events/replaying.py",
+        "events_event",
+    ): "what a replay repeats, in the transaction of its event",
     ("events/storing.py", "events_event"): "the door writes what it accepts",
     ("events/storing.py", "events_eventcontext"): "the door writes what it accepts",
     (

@@ -1,18 +1,20 @@
-"""Events, as their source sees them: found, looked at, tried out."""
+"""Events, as their source sees them: found, looked at, tried out, stopped, repeated."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 from uuid import UUID
 
-from ninja import Body, Query, Router
+from django.http import HttpResponse
+from ninja import Body, Query, Router, Status
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from events import schemas
+from events import replaying, schemas, views
 from events.bounded import READ_SECONDS, TookTooLong
 from events.models import Scope
 from events.problems import Fault, Refused
+from history import cancelling
 from txmsg import dry_run, event_listing, tracing
 from txmsg.api import cursors, shapes
 from txmsg.api.reading import KeyedRequest, KeyWith, not_found, refused
@@ -117,6 +119,47 @@ def validate_event(
 def get_event(request: KeyedRequest, event_id: str) -> dict[str, Any]:
     """Where an event stands, with its deliveries and their attempts."""
     return _event(request, _id(event_id))
+
+
+@router.post("/events/{event_id}/cancel", auth=WRITE, response=shapes.Event)
+def cancel_event(request: KeyedRequest, event_id: str) -> dict[str, Any]:
+    """Stop what has not left yet; 409 `too_late` when nothing is left to stop.
+
+    Stopped twice is stopped: that answers 200 too.
+    """
+    wanted = _id(event_id)
+    _event(request, wanted)
+    done = cancelling.cancel(wanted, actor=f"source {request.auth.source_name}")
+    event = _event(request, wanted)
+    if done.cancelled or event["status"] == "cancelled":
+        return event
+    raise Refused(
+        409,
+        "too_late",
+        "Nothing of this event is left to be stopped: see its deliveries.",
+        extra={"event": event},
+    )
+
+
+@router.post(
+    "/events/{event_id}/replay",
+    auth=WRITE,
+    response={(200, 202): shapes.ReplayedEvent},
+)
+def replay_event(
+    request: KeyedRequest, response: HttpResponse, event_id: str
+) -> Status[dict[str, Any]]:
+    """Take in the same data as a new event; the header Idempotency-Key is honoured."""
+    key = views.idempotency_key(request)
+    made = replaying.replay(_id(event_id), caller=request.auth, idempotency_key=key)
+    if made is None:
+        raise not_found("event of this id")
+    answer = views.shown(made.accepted)
+    response["Location"] = answer["links"]["self"]
+    if made.accepted.is_replay:
+        response["Idempotent-Replayed"] = "true"
+    status = 200 if made.accepted.is_replay else 202
+    return Status(status, {**answer, "replay_of": str(made.replay_of)})
 
 
 def _id(text: str) -> UUID:
