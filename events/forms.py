@@ -38,7 +38,13 @@ _EXPIRIES = [
 ]
 BACK_FIELD = "_back"
 """Sent with what was typed by somebody who, asked whether to save it, would not."""
-SCOPES_IN_USE = (Scope.EVENTS_WRITE, Scope.EVENTS_READ, Scope.EVENTS_CRITICAL)
+SCOPES_IN_USE = (
+    Scope.EVENTS_WRITE,
+    Scope.EVENTS_READ,
+    Scope.EVENTS_CRITICAL,
+    Scope.DELIVERIES_READ,
+    Scope.CONTENT_READ,
+)
 """The scopes that an address of the API asks for; the others change nothing yet."""
 
 

@@ -45,6 +45,7 @@ class Preview:
     problem: str = ""
     differs: list[str] = field(default_factory=list)
     has_hidden_values: bool = False
+    is_purged: bool = False
 
 
 def of_delivery(delivery_id: UUID) -> Preview:
@@ -54,7 +55,8 @@ def of_delivery(delivery_id: UUID) -> Preview:
         return _none(delivery, "It ended before a version of a message was chosen.")
     event = facts_of([delivery.event_id]).get(delivery.event_id)
     if event is None or event.ctx is None:
-        return _none(delivery, "The event's data was purged, so it cannot be shown.")
+        problem = "The event's data was purged, so it cannot be shown."
+        return Preview(delivery, None, None, problem, is_purged=True)
     version = versions.load(delivery.execution.version_id)
     try:
         sent = _rendered(version, event, delivery)

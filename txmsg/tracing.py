@@ -87,6 +87,27 @@ def line(event: Event, status: str) -> dict[str, Any]:
     }
 
 
+def trace_delivery(
+    delivery_id: UUID, *, source_id: int | None = None
+) -> dict[str, Any] | None:
+    """Return a delivery as the API shows it; None if unknown, or another source's."""
+    event = trace(ids.event_id_of(delivery_id), source_id=source_id)
+    found = [
+        d for d in (event or {}).get("deliveries", []) if d["id"] == str(delivery_id)
+    ]
+    if event is None or not found:
+        return None
+    own = f"/api/v1/deliveries/{delivery_id}"
+    links = {"self": own, "content": f"{own}/content", "event": event["links"]["self"]}
+    return {
+        **found[0],
+        "event_id": event["id"],
+        "type": event["type"],
+        "external_id": event["external_id"],
+        "links": links,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """What is still to be done of an event, and what was done."""
