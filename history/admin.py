@@ -303,7 +303,7 @@ class SuppressionAdmin(OwnPages, ModelAdmin):
     search_help_text = "An address, or its beginning"
     show_full_result_count = False
     ordering = ("-created_at",)
-    readonly_fields = ("since", "created_by")
+    readonly_fields = ("since", "created_by", "source")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -315,7 +315,7 @@ class SuppressionAdmin(OwnPages, ModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Show who added it, and when, once it was added."""
         fields = ["channel", "address", "reason", "note"]
-        return [*fields, "since", "created_by"] if obj else fields
+        return [*fields, "since", "created_by", "source"] if obj else fields
 
     def save_model(
         self, request: HttpRequest, obj: Suppression, form: Any, change: bool

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from events.models import Channel, Event
+from events.models import Channel, Event, Source
 from templates_app.models import Message, Version
 
 
@@ -243,6 +243,15 @@ class Suppression(models.Model):
         blank=True,
         editable=False,
         related_name="+",
+    )
+    source = models.ForeignKey(
+        Source,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="The calling system that added it.",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
