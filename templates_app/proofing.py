@@ -17,7 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import JSONField, Max, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Now
 from django.utils import timezone
@@ -48,6 +48,8 @@ _ANSWER_LENGTH = 500
 _NAME_LENGTH = 120
 
 Draft = Message | Template
+Recipient = tuple[str, str]
+"""An address and a name."""
 
 
 class ProofRefused(Exception):
@@ -56,6 +58,23 @@ class ProofRefused(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__(" ".join(problems))
         self.problems = list(problems)
+
+
+class KeyReused(Exception):
+    """The key of an earlier request of the same source came with another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A calling system that asks for a proof, and what it knows its request by.
+
+    The same `key` with the same `fingerprint` of what is asked for is one request;
+    an empty key is none.
+    """
+
+    source_id: int
+    key: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,43 +111,77 @@ def request_proof(
     language: str,
     sample: Sample,
     sample_label: str,
-    recipients: Sequence[tuple[str, str]],
+    recipients: Sequence[Recipient],
     requested_by: AbstractBaseUser | None = None,
     number: int | None = None,
+    asking: Asking | None = None,
 ) -> Proof:
     """Store a request for proofs of a draft as saved, and ring for a worker.
 
     `recipients` are addresses on the draft's channel with names. Raise ProofRefused
     with every reason: an address, or content that does not render. With the `number`
-    that somebody confirmed, the same confirmation once more returns the same proof.
+    that somebody confirmed, the same confirmation once more returns the same proof;
+    so does the key of `asking`, of which the twin waits for the first.
     """
+    if asking is not None and (asked := earlier(asking)):
+        return asked
     checked = checked_recipients(draft.channel, recipients)
     prepared = prepare(draft, language=language, sample=sample)
-    kind = "message" if isinstance(draft, Message) else "template"
-    with transaction.atomic():
-        rows = type(draft)._default_manager.select_for_update(of=("self",))
-        row = rows.get(pk=draft.pk)
-        theirs = row.proofs.filter(requested_by_id=_pk(requested_by))
-        if number is not None and (same := theirs.filter(number=number).first()):
-            return same
-        proof = Proof.objects.create(
-            **{kind: row},
-            number=next_number(row),
-            channel=row.channel,
-            language=language,
-            sample_label=sample_label[:160],
-            content_hash=_hash_of(row, language),
-            compiled=prepared.compiled,
-            context=_as_json(prepared.context),
-            frozen_at=prepared.context.frozen_at,
-            requested_by_id=_pk(requested_by),
-        )
-        ProofRecipient.objects.bulk_create(
-            ProofRecipient(proof=proof, address=address, name=name)
-            for address, name in checked
-        )
-        doorbell.ring_authors_on_commit()
+    try:
+        with transaction.atomic():
+            rows = type(draft)._default_manager.select_for_update(of=("self",))
+            row = rows.get(pk=draft.pk)
+            theirs = row.proofs.filter(requested_by_id=_pk(requested_by))
+            if number is not None and (same := theirs.filter(number=number).first()):
+                return same
+            if asking is not None and (asked := earlier(asking)):
+                return asked
+            proof = Proof(
+                number=next_number(row),
+                language=language,
+                sample_label=sample_label[:160],
+                content_hash=_hash_of(row, language),
+                requested_by_id=_pk(requested_by),
+                **_as_columns(asking),
+            )
+            return _stored(proof, row, prepared, checked)
+    except IntegrityError:
+        # The same key at the same time for another draft.
+        if asking is not None and (asked := earlier(asking)):
+            return asked
+        raise
+
+
+def _stored(
+    proof: Proof, draft: Draft, prepared: Prepared, recipients: Iterable[Recipient]
+) -> Proof:
+    """Write a proof of a draft with what it is made of, and ring for it."""
+    proof.message = draft if isinstance(draft, Message) else None
+    proof.template = draft if isinstance(draft, Template) else None
+    proof.channel = draft.channel
+    proof.compiled = prepared.compiled
+    proof.context = _as_json(prepared.context)
+    proof.frozen_at = prepared.context.frozen_at
+    proof.save(force_insert=True)
+    ProofRecipient.objects.bulk_create(
+        ProofRecipient(proof=proof, address=address, name=name)
+        for address, name in recipients
+    )
+    doorbell.ring_authors_on_commit()
     return Proof.objects.get(pk=proof.pk)
+
+
+def earlier(asking: Asking) -> Proof | None:
+    """Return the proof that a source got by a key; raise KeyReused."""
+    if not asking.key:
+        return None
+    proofs = Proof.objects.filter(
+        source_id=asking.source_id, idempotency_key=asking.key
+    )
+    proof = proofs.first()
+    if proof is not None and proof.request_hash != asking.fingerprint:
+        raise KeyReused
+    return proof
 
 
 def next_number(draft: Draft) -> int:
@@ -138,8 +191,8 @@ def next_number(draft: Draft) -> int:
 
 
 def checked_recipients(
-    channel: str, recipients: Sequence[tuple[str, str]]
-) -> list[tuple[str, str]]:
+    channel: str, recipients: Sequence[Recipient]
+) -> list[Recipient]:
     """Return recipients in the form that is kept, each address once.
 
     Raise ProofRefused with a sentence for each address that cannot be used.
@@ -274,6 +327,16 @@ def context_for(proof: Proof) -> RenderContext:
         frozen_at=proof.frozen_at,
         content_language=proof.language,
     )
+
+
+def _as_columns(asking: Asking | None) -> dict[str, Any]:
+    if asking is None:
+        return {}
+    return {
+        "source_id": asking.source_id,
+        "idempotency_key": asking.key,
+        "request_hash": asking.fingerprint if asking.key else "",
+    }
 
 
 def _pk(user: AbstractBaseUser | None) -> int | None:

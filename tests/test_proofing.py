@@ -19,7 +19,7 @@ from templates_app.models import (
     ProofStatus,
     Template,
 )
-from templates_app.proofing import ProofRefused
+from templates_app.proofing import Asking, KeyReused, ProofRefused
 from templates_app.simulation import Sample
 from tests import factories
 
@@ -73,6 +73,39 @@ def test_the_same_confirmation_twice_is_one_proof() -> None:
     other = User.objects.create(username="b")
     assert request(message, requested_by=other, number=1).number == 2
     assert request(message, requested_by=author, number=3).number == 3
+
+
+def test_the_same_key_of_a_source_is_one_proof() -> None:
+    message, source_id = factories.make_message(), factories.make_caller().source_id
+    asking = Asking(source_id, "key-1", "what was asked")
+    first = request(message, asking=asking)
+    assert first.source_id == source_id
+    message.content = {"en": {}}
+    assert request(message, asking=asking) == first
+    assert request(factories.make_message(), asking=asking) == first
+    other = Asking(factories.make_caller().source_id, "key-1", "something else")
+    assert request(asking=other) != first
+    with pytest.raises(KeyReused):
+        request(message, asking=Asking(source_id, "key-1", "something else"))
+
+
+def test_without_a_key_each_request_is_a_proof() -> None:
+    message, asking = (
+        factories.make_message(),
+        Asking(factories.make_caller().source_id),
+    )
+    assert request(message, asking=asking) != request(message, asking=asking)
+
+
+def test_the_same_key_for_two_messages_at_once_is_one_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asking = Asking(factories.make_caller().source_id, "key-1", "what was asked")
+    first = request(asking=asking)
+    blind = iter([None, None, first])
+    monkeypatch.setattr(proofing, "earlier", lambda _asking: next(blind))
+    assert request(asking=asking) == first
+    assert Proof.objects.count() == 1
 
 
 def test_a_proof_knows_the_number_that_publishing_will_give() -> None:

@@ -91,7 +91,7 @@ def proofs_view(admin: DraftPages, request: HttpRequest, pk: int) -> HttpRespons
     """List the proofs of a draft, the newest first."""
     draft: Draft = admin.draft(request, pk)
     proofs = (
-        draft.proofs.select_related("requested_by")
+        draft.proofs.select_related("requested_by", "source")
         .defer("compiled", "context")
         .annotate(
             asked=Count("recipients"),

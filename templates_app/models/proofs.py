@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from events.models import Channel, EventType
+from events.models import Channel, EventType, Source
 from templates_app.models.content import Message, Template
 
 
@@ -85,6 +85,17 @@ class Proof(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    source = models.ForeignKey(
+        Source,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="The calling system that asked for it.",
+    )
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    request_hash = models.CharField(
+        max_length=64, blank=True, help_text="Of what was asked for under the key."
+    )
     created_at = models.DateTimeField(db_default=Now())
     begun_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -111,6 +122,11 @@ class Proof(models.Model):
             models.UniqueConstraint(
                 fields=["template", "number"],
                 name="templates_app_proof_template_number",
+            ),
+            models.UniqueConstraint(
+                fields=["source", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="templates_app_proof_idempotency_key",
             ),
         ]
         indexes = [
