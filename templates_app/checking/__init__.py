@@ -7,13 +7,21 @@ what a draft is checked against.
 from __future__ import annotations
 
 from templates_app.checking.content import check_content
-from templates_app.checking.drafts import broken_by, check_draft, check_unsaved
+from templates_app.checking.drafts import (
+    blocks_of,
+    broken_by,
+    check_draft,
+    check_unsaved,
+    check_version,
+)
 from templates_app.checking.findings import Finding
 
 __all__ = [
     "Finding",
+    "blocks_of",
     "broken_by",
     "check_content",
     "check_draft",
     "check_unsaved",
+    "check_version",
 ]

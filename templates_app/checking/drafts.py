@@ -81,6 +81,37 @@ def check_unsaved(
     )
 
 
+def check_version(
+    version: Version,
+    language: str,
+    *,
+    ctx: Mapping[str, Any],
+    rendered: Simulation,
+) -> list[Finding]:
+    """Return the findings of one language of a version, with its own contract.
+
+    `rendered` is what came of the context `ctx`.
+    """
+    return check_content(
+        version.channel,
+        version.content[language],
+        contract={},
+        terms=Terms(version.contract),
+        samples=[Sample(ctx=ctx)] if ctx else [],
+        blocks=blocks_of(version),
+        language=language,
+        rendered=[Rendered("", rendered)],
+    )
+
+
+def blocks_of(version: Version) -> dict[str, BlockText]:
+    """Return the content blocks of a version, as they stood when it was published."""
+    return {
+        name: BlockText(texts.get("html", ""), texts.get("text", ""))
+        for name, texts in version.blocks.items()
+    }
+
+
 def broken_by(
     event_type: EventType, contract: Mapping[str, Any]
 ) -> list[tuple[Message, list[Finding]]]:
@@ -109,10 +140,7 @@ def broken_by(
 
 
 def _errors(version: Version, terms: Terms) -> list[Finding]:
-    blocks = {
-        name: BlockText(texts.get("html", ""), texts.get("text", ""))
-        for name, texts in version.blocks.items()
-    }
+    blocks = blocks_of(version)
     return [
         finding
         for language, content in version.content.items()
