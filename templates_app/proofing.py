@@ -201,7 +201,7 @@ def checked_recipients(
     problems: list[str] = []
     for typed, name in recipients:
         try:
-            address = _checked(channel, typed.strip())
+            address = checked_address(channel, typed.strip())
         except addresses.BadAddress as error:
             problems.append(f"{typed.strip()[:80] or 'An address'} {error}.")
         else:
@@ -364,8 +364,8 @@ def _as_json(context: RenderContext) -> Cast:
     return Cast(Value(text, output_field=TextField()), JSONField())
 
 
-def _checked(channel: str, typed: str) -> str:
-    """Return an address as it is kept; raise BadAddress."""
+def checked_address(channel: str, typed: str) -> str:
+    """Return an address that proofs may go to as it is kept; raise BadAddress."""
     if channel == Channel.SMS:
         return addresses.phone(typed)
     if channel == Channel.PUSH:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from django.utils import timezone
 
 from events import contract
+from events.api_keys import Caller
 from events.models import ContractMode
 from events.problems import Fault
 from templates_app import checking, content_blocks, samples, simulation, snapshots
@@ -87,6 +88,19 @@ def rehearse(
         misfits=_misfits(message, data),
         is_strict=bool(event_type and event_type.contract_mode == ContractMode.STRICT),
     )
+
+
+def message_for(internal_name: str, caller: Caller) -> Message | None:
+    """Return a message, None if it is not one of a type that the caller may post."""
+    message = (
+        Message.objects.select_related("event_type", "live_version")
+        .filter(internal_name=internal_name, deleted_at=None)
+        .first()
+    )
+    if message is None or not caller.allowed_types:
+        return message
+    event_type = message.event_type
+    return message if event_type and event_type.name in caller.allowed_types else None
 
 
 def sample_ctx(message: Message) -> Mapping[str, Any]:

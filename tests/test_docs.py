@@ -203,15 +203,17 @@ def error_codes() -> dict[str, set[int]]:
         "_unauthorized": 0,
     }
     files = [*(ROOT / "events").rglob("*.py"), *(ROOT / "txmsg/api").rglob("*.py")]
-    for path in [*files, ROOT / "txmsg/api_errors.py"]:
+    files += [ROOT / "txmsg/api_errors.py", ROOT / "templates_app/proofing.py"]
+    for path in files:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                place = places.get(node.func.id)
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func).rpartition(".")[2]
+                place = places.get(called)
                 if place is None or len(node.args) <= place:
                     continue
                 for code in _texts(node.args[place]):
-                    status = node.args[0] if node.func.id == "Refused" else None
-                    known = {401} if node.func.id == "_unauthorized" else set()
+                    status = node.args[0] if called == "Refused" else None
+                    known = {401} if called == "_unauthorized" else set()
                     if isinstance(status, ast.Constant):
                         known = {int(str(status.value))}
                     found.setdefault(code, set()).update(known)

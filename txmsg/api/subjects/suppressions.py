@@ -1,0 +1,158 @@
+"""The suppression list: who gets nothing, by channel."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from ninja import Query, Router, Status
+from pydantic import Field
+
+from events.addresses import BadAddress
+from events.models import Scope
+from events.problems import Fault, rfc3339
+from events.schemas import OneLine
+from history import suppressions
+from history.models import Suppression
+from txmsg.api.listing import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    cursor_of,
+    invalid_cursor,
+    page_of,
+    read_cursor,
+)
+from txmsg.api.reading import KeyedRequest, KeyWith, Strict, not_found, refused
+
+router = Router(tags=["Suppressions"])
+
+PATH = "/api/v1/suppressions"
+_ID = re.compile(r"[1-9][0-9]{0,17}\Z")
+
+ChannelName = Literal["email", "sms", "push"]
+ReasonName = Literal["hard_bounce", "complaint", "unsubscribe", "manual"]
+
+
+class SuppressionIn(Strict):
+    """An address that is to get nothing on a channel."""
+
+    channel: ChannelName
+    address: Annotated[str, Field(min_length=1, max_length=512)]
+    reason: ReasonName = "manual"
+    note: Annotated[OneLine, Field(max_length=1000)] = ""
+
+
+@router.get("/suppressions", auth=KeyWith(Scope.SUPPRESSIONS_READ))
+def list_suppressions(
+    request: KeyedRequest,
+    channel: ChannelName | None = None,
+    reason: ReasonName | None = None,
+    address: Annotated[str, Query(max_length=512)] = "",
+    cursor: str = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+) -> dict[str, Any]:
+    """The suppression list, those added last first."""
+    before = read_cursor(cursor)
+    if before and not _ID.match(before):
+        raise invalid_cursor()
+    found = suppressions.listed(
+        channel=channel or "",
+        reason=reason or "",
+        address=address,
+        before=int(before) if before else None,
+        limit=limit + 1,
+    )
+    return page_of(
+        [_shown(entry) for entry in found],
+        limit=limit,
+        cursor=lambda: cursor_of(str(found[limit - 1].pk)),
+    )
+
+
+@router.post(
+    "/suppressions",
+    auth=KeyWith(Scope.SUPPRESSIONS_WRITE),
+    response={201: dict[str, Any], 200: dict[str, Any]},
+)
+def add_suppression(
+    request: KeyedRequest, entry: SuppressionIn, response: HttpResponse
+) -> Status[dict[str, Any]]:
+    """Put an address on the list: 201, or 200 when it is there already."""
+    try:
+        address = suppressions.checked(entry.channel, entry.address)
+    except BadAddress as bad:
+        fault = Fault("/address", bad.code, f"/address {bad}.")
+        raise refused([fault]) from None
+    added, is_new = suppressions.add(
+        channel=entry.channel,
+        address=address,
+        reason=entry.reason,
+        note=entry.note,
+        source_id=request.auth.source_id,
+    )
+    shown = _shown(added)
+    response["Location"] = shown["links"]["self"]
+    return Status(201 if is_new else 200, shown)
+
+
+@router.delete(
+    "/suppressions", auth=KeyWith(Scope.SUPPRESSIONS_WRITE), response={204: None}
+)
+def remove_address(
+    request: KeyedRequest,
+    channel: ChannelName,
+    address: Annotated[str, Query(min_length=1, max_length=512)],
+) -> Status[None]:
+    """Take an address off the list of a channel."""
+    found = Suppression.objects.filter(
+        channel=channel, address=suppressions.normalized(address)
+    )
+    return _removed(request, found, "such address on the list of this channel")
+
+
+@router.get("/suppressions/{suppression_id}", auth=KeyWith(Scope.SUPPRESSIONS_READ))
+def get_suppression(request: KeyedRequest, suppression_id: str) -> dict[str, Any]:
+    """One entry of the list."""
+    entry = _with_id(suppression_id).first()
+    if entry is None:
+        raise not_found("suppression of this id")
+    return _shown(entry)
+
+
+@router.delete(
+    "/suppressions/{suppression_id}",
+    auth=KeyWith(Scope.SUPPRESSIONS_WRITE),
+    response={204: None},
+)
+def remove_suppression(request: KeyedRequest, suppression_id: str) -> Status[None]:
+    """Take an entry off the list."""
+    return _removed(request, _with_id(suppression_id), "suppression of this id")
+
+
+def _with_id(text: str) -> QuerySet[Suppression]:
+    if not _ID.match(text):
+        return Suppression.objects.none()
+    return Suppression.objects.filter(pk=int(text))
+
+
+def _removed(
+    request: KeyedRequest, entries: QuerySet[Suppression], what: str
+) -> Status[None]:
+    if not suppressions.remove(entries, source_id=request.auth.source_id):
+        raise not_found(what)
+    return Status(204, None)
+
+
+def _shown(entry: Suppression) -> dict[str, Any]:
+    return {
+        "id": str(entry.pk),
+        "channel": entry.channel,
+        "address": entry.address,
+        "reason": entry.reason,
+        "note": entry.note or None,
+        "delivery_id": str(entry.delivery_id) if entry.delivery_id else None,
+        "created_at": rfc3339(entry.created_at),
+        "links": {"self": f"{PATH}/{entry.pk}"},
+    }
