@@ -1,4 +1,4 @@
-"""The request that posts an event of a type, as code that runs as it stands.
+"""A request, such as the one that posts an event of a type, as code that runs.
 
 The caller's key is left to the environment variable TXMSG_KEY.
 """
@@ -26,20 +26,10 @@ _RECIPIENTS: dict[str, dict[str, Any]] = {
     },
 }
 _PYTHON = """\
-import json
-import os
-import urllib.error
-import urllib.request
-
-body = {body}
-
-request = urllib.request.Request(
+{imports}
+{body}request = urllib.request.Request(
     {address},
-    data=json.dumps(body).encode(),
-    headers={{
-        "Authorization": f"Bearer {{os.environ['TXMSG_KEY']}}",
-        "Content-Type": "application/json",
-    }},
+{lines}
 )
 try:
     with urllib.request.urlopen(request, timeout=10) as answer:
@@ -48,17 +38,14 @@ except urllib.error.HTTPError as refusal:
     print(refusal.code, refusal.read().decode())
 """
 _JAVASCRIPT = """\
-const body = {body};
-
-fetch({address}, {{
-  method: "POST",
+{body}fetch({address}, {{
+  method: {method},
   headers: {{
-    Authorization: `Bearer ${{process.env.TXMSG_KEY}}`,
-    "Content-Type": "application/json",
-  }},
-  body: JSON.stringify(body),
+{headers}
+  }},{sent}
 }}).then(async (answer) => console.log(answer.status, await answer.text()));
 """
+_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +74,76 @@ def body_of(event_type: EventType, sample: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": event_type.name, "recipient": _RECIPIENTS[channel], "ctx": ctx}
 
 
-def snippets_of(body: Mapping[str, Any], *, address: str) -> list[Snippet]:
-    """Return the request as curl, Python and JavaScript."""
-    text = as_text(body)
-    curl = (
-        f"curl -sS {shlex.quote(address)} \\\n"
-        '  -H "Authorization: Bearer $TXMSG_KEY" \\\n'
-        "  -H 'Content-Type: application/json' \\\n"
-        f"  --data {shlex.quote(text)}"
-    )
-    python = _PYTHON.format(body=_python(body), address=_quoted(address))
-    javascript = _JAVASCRIPT.format(body=text, address=json.dumps(address))
+def snippets_of(
+    body: Mapping[str, Any] | None,
+    *,
+    address: str,
+    method: str = "POST",
+    headers: Mapping[str, str] | None = None,
+) -> list[Snippet]:
+    """Return a request as curl, Python and JavaScript; without a body, sends none."""
+    own = {**(_JSON if body is not None else {}), **(headers or {})}
     return [
-        Snippet("curl", "curl", curl),
-        Snippet("python", "Python", python),
-        Snippet("javascript", "JavaScript", javascript),
+        Snippet("curl", "curl", _as_curl(body, address, method, own)),
+        Snippet("python", "Python", _as_python(body, address, method, own)),
+        Snippet("javascript", "JavaScript", _as_javascript(body, address, method, own)),
     ]
+
+
+def _as_curl(
+    body: Mapping[str, Any] | None,
+    address: str,
+    method: str,
+    headers: Mapping[str, str],
+) -> str:
+    is_plain = method == ("GET" if body is None else "POST")
+    first = "curl -sS " if is_plain else f"curl -sS -X {method} "
+    lines = [f"{first}{shlex.quote(address)}", '-H "Authorization: Bearer $TXMSG_KEY"']
+    lines += [f"-H {shlex.quote(f'{name}: {it}')}" for name, it in headers.items()]
+    if body is not None:
+        lines.append(f"--data {shlex.quote(as_text(body))}")
+    return " \\\n  ".join(lines)
+
+
+def _as_python(
+    body: Mapping[str, Any] | None,
+    address: str,
+    method: str,
+    headers: Mapping[str, str],
+) -> str:
+    imports = ["os", "urllib.error", "urllib.request"]
+    lines = []
+    if body is not None:
+        imports.insert(0, "json")
+        lines.append("data=json.dumps(body).encode(),")
+    if method != ("GET" if body is None else "POST"):
+        lines.append(f"method={_quoted(method)},")
+    named = [f"    {_quoted(name)}: {_quoted(it)}," for name, it in headers.items()]
+    key = '    "Authorization": f"Bearer {os.environ[\'TXMSG_KEY\']}",'
+    lines += ["headers={", key, *named, "},"]
+    return _PYTHON.format(
+        imports="".join(f"import {name}\n" for name in imports),
+        body=f"body = {_python(body)}\n\n" if body is not None else "",
+        address=_quoted(address),
+        lines="\n".join(f"    {line}" for line in lines),
+    )
+
+
+def _as_javascript(
+    body: Mapping[str, Any] | None,
+    address: str,
+    method: str,
+    headers: Mapping[str, str],
+) -> str:
+    named = ["Authorization: `Bearer ${process.env.TXMSG_KEY}`"]
+    named += [f"{json.dumps(name)}: {json.dumps(it)}" for name, it in headers.items()]
+    return _JAVASCRIPT.format(
+        body=f"const body = {as_text(body)};\n\n" if body is not None else "",
+        address=json.dumps(address),
+        method=json.dumps(method),
+        headers="\n".join(f"    {each}," for each in named),
+        sent="\n  body: JSON.stringify(body)," if body is not None else "",
+    )
 
 
 def _cut(value: Any) -> Any:
