@@ -8,6 +8,7 @@ from events import views
 from templates_app import views as public
 from txmsg.api import monitors
 from txmsg.api.application import api, beside
+from txmsg.api.document import serving
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -15,6 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", monitors.readyz),
     path("api/v1/events", beside(views.post_event, "events")),
     path("api/v1/events/batch", views.post_batch),
+    path("api/v1/openapi.json", serving.openapi, name="openapi"),
+    path("api/v1/docs", serving.page, name="api-docs"),
     path("api/v1/", api.urls),
     re_path(r"^images/(?P<name>[0-9a-f]{32}\.[a-z]{3,4})$", public.image, name="image"),
     # Django's page of one app: the start page lists what there is by what it is for.

@@ -31,6 +31,7 @@ from templates_app.rendering import RenderContext
 from templates_app.rendering.formatting import Formats
 from templates_app.rendering.liquid import FILTER_NAMES, parse
 from txmsg.api.application import api
+from txmsg.api.document import markdown
 from txmsg.tracing import EVENT_STATUS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -244,7 +245,7 @@ def _texts(node: ast.expr) -> list[str]:
 
 def test_every_error_code_is_in_the_reference_with_its_status() -> None:
     """A code that is not explained is a support request."""
-    rows = rows_of(section(REFERENCE / "api.md", "Error codes"))
+    rows = rows_of(text_of(REFERENCE / "errors.md"))
     documented = {_CODE.findall(row[0])[0]: row for row in rows}
     assert set(documented) == set(error_codes())
     wrong = {
@@ -254,7 +255,13 @@ def test_every_error_code_is_in_the_reference_with_its_status() -> None:
         <= set(re.findall(r"\d{3}", documented[code][1]))
     }
     assert not wrong
-    assert all(len(row) == 4 and all(row) for row in rows)
+    assert all(len(row) == 5 and all(row) for row in rows)
+
+
+def test_the_reference_of_the_api_is_that_of_the_code() -> None:
+    """Made by `manage.py openapi --reference docs/reference`."""
+    for path, text in markdown.pages(REFERENCE).items():
+        assert path.read_text(encoding="utf-8") == text, name_of(path)
 
 
 def test_every_address_of_the_api_is_in_the_reference() -> None:
@@ -263,7 +270,7 @@ def test_every_address_of_the_api_is_in_the_reference() -> None:
     routes += [f"api/v1/{each.pattern}" for each in api.urls[0] if str(each.pattern)]
     for route in routes:
         if re.match(r"api/v1/.", route) or route.endswith("z"):
-            address = re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"{\1}", route)
+            address = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
             assert f"/{address}`" in text_of(REFERENCE / "api.md")
 
 

@@ -11,10 +11,14 @@ from django.apps import apps
 from django.contrib import admin
 from django.db.models import Count, Q
 from django.http import HttpRequest
+from django.urls import reverse
 
 from templates_app.models import Message, MessageStatus, Template
 from txmsg.admin.browse import sent_today
 from txmsg.places import SECTIONS, TABS, list_of
+
+# The section in which event types and keys stand, and the page of the API.
+_OF_DEVELOPERS = "Set-up"
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -26,6 +30,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             for name, icon, model in entries
             if _may_view(request, model)
         ]
+        if title == _OF_DEVELOPERS and _may_view(request, "events.eventtype"):
+            items.append({"title": "API", "icon": "api", "link": reverse("api-docs")})
         if items:
             sections.append({"title": title, "separator": True, "items": items})
     return sections
