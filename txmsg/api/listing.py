@@ -9,13 +9,22 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from ninja import Query
 
 from events.problems import Fault
 from txmsg.api.reading import refused
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+
+Cursor = Annotated[
+    str, Query(description="`next_cursor` of the page before; without it, the first.")
+]
+Limit = Annotated[
+    int, Query(ge=1, le=MAX_LIMIT, description="How many on a page; 50 unless given.")
+]
 
 
 def page_of(

@@ -18,6 +18,7 @@ from txmsg.api.application import api
 from txmsg.api.document import codes, event_types, headers
 from txmsg.api.document.event_types import BATCH, SCHEMAS, UNION, plain
 from txmsg.api.document.operations import (
+    PATHS,
     TOLD,
     WEBHOOKS,
     Answered,
@@ -209,8 +210,10 @@ def _parameters(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
             del schema["anyOf"]
         if value is not None and schema.get("type") == "integer":
             value = int(value)
+        told = PATHS.get(each["name"]) if each["in"] == "path" else None
+        about = {"description": told} if told else {}
         example = {} if value is None else {"example": value}
-        shown.append({**each, "schema": schema, **example})
+        shown.append({**about, **each, "schema": schema, **example})
     return shown
 
 

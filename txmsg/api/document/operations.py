@@ -162,6 +162,16 @@ TOLD: dict[str, Told] = {
 }
 
 
+PATHS = {
+    "event_id": "The id of an event.",
+    "internal_name": "The internal name of a message.",
+    "name": "The name of an event type.",
+    "number": "The number of a proof.",
+    "suppression_id": "The id of an entry.",
+}
+"""What the parameters in paths mean."""
+
+
 @functools.cache
 def examples() -> Mapping[str, list[Example]]:
     """Return the examples of each operation, the one to begin with first."""

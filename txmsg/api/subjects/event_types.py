@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from ninja import Query, Router
+from ninja import Router
 
 from events import catalogue
 from events.models import EventType, Scope
-from txmsg.api.listing import DEFAULT_LIMIT, MAX_LIMIT, cursor_of, page_of, read_cursor
+from txmsg.api.listing import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Limit,
+    cursor_of,
+    page_of,
+    read_cursor,
+)
 from txmsg.api.reading import KeyedRequest, KeyWith, not_found
 
 router = Router(tags=["Event types"])
@@ -17,8 +24,8 @@ router = Router(tags=["Event types"])
 @router.get("/event-types", auth=KeyWith(Scope.EVENTS_READ))
 def list_event_types(
     request: KeyedRequest,
-    cursor: str = "",
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+    cursor: Cursor = "",
+    limit: Limit = DEFAULT_LIMIT,
 ) -> dict[str, Any]:
     """The event types that this key's source may post, by name."""
     found = catalogue.listed(request.auth, after=read_cursor(cursor), limit=limit + 1)

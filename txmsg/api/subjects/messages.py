@@ -69,28 +69,45 @@ class PreviewIn(Strict):
                 ]
             }
         ),
-    ] = "published"
-    ctx: dict[str, Any] | None = None
-    recipient: PreviewRecipient | None = None
-    language: LanguageTag | None = None
+    ] = Field(
+        default="published", description="`published` unless given, or which version."
+    )
+    ctx: dict[str, Any] | None = Field(
+        default=None, description="The data; without them, those of its sample."
+    )
+    recipient: PreviewRecipient | None = Field(
+        default=None, description="Who it speaks to; what is left out is made up."
+    )
+    language: LanguageTag | None = Field(
+        default=None, description="Of the content; the nearest one is taken."
+    )
 
 
 class ProofRecipientIn(Strict):
     """An address on the message's channel; for push ``platform:token``."""
 
-    address: Annotated[str, Field(min_length=1, max_length=512)]
-    name: Annotated[OneLine, Field(max_length=120)] = ""
+    address: str = Field(
+        min_length=1,
+        max_length=512,
+        description="On the message's channel; for push, `platform:token`.",
+    )
+    name: OneLine = Field(default="", max_length=120, description="Of the person.")
 
 
 class ProofIn(Strict):
     """Who gets a proof of the draft, and with what data."""
 
-    recipients: Annotated[
-        list[ProofRecipientIn],
-        Field(min_length=1, max_length=proofing.MAX_RECIPIENTS),
-    ]
-    ctx: dict[str, Any] | None = None
-    language: LanguageTag | None = None
+    recipients: list[ProofRecipientIn] = Field(
+        min_length=1,
+        max_length=proofing.MAX_RECIPIENTS,
+        description="Who gets it.",
+    )
+    ctx: dict[str, Any] | None = Field(
+        default=None, description="The data; without them, those of its sample."
+    )
+    language: LanguageTag | None = Field(
+        default=None, description="One that it has; its default unless given."
+    )
 
 
 @router.post("/messages/{internal_name}/preview", auth=KeyWith(Scope.MESSAGES_PREVIEW))

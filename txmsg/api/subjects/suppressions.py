@@ -18,7 +18,8 @@ from history import suppressions
 from history.models import Suppression
 from txmsg.api.listing import (
     DEFAULT_LIMIT,
-    MAX_LIMIT,
+    Cursor,
+    Limit,
     cursor_of,
     invalid_cursor,
     page_of,
@@ -38,20 +39,30 @@ ReasonName = Literal["hard_bounce", "complaint", "unsubscribe", "manual"]
 class SuppressionIn(Strict):
     """An address that is to get nothing on a channel."""
 
-    channel: ChannelName
-    address: Annotated[str, Field(min_length=1, max_length=512)]
-    reason: ReasonName = "manual"
-    note: Annotated[OneLine, Field(max_length=1000)] = ""
+    channel: ChannelName = Field(description="On which nothing is to be sent to it.")
+    address: str = Field(
+        min_length=1,
+        max_length=512,
+        description="An email address, a phone number in E.164, or `platform:token`.",
+    )
+    reason: ReasonName = Field(default="manual", description="Why; `manual` else.")
+    note: OneLine = Field(default="", max_length=1000, description="For people.")
 
 
 @router.get("/suppressions", auth=KeyWith(Scope.SUPPRESSIONS_READ))
 def list_suppressions(
     request: KeyedRequest,
-    channel: ChannelName | None = None,
-    reason: ReasonName | None = None,
-    address: Annotated[str, Query(max_length=512)] = "",
-    cursor: str = "",
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+    channel: Annotated[
+        ChannelName | None, Query(description="Those of a channel.")
+    ] = None,
+    reason: Annotated[
+        ReasonName | None, Query(description="Those with a reason.")
+    ] = None,
+    address: Annotated[
+        str, Query(max_length=512, description="Those of an address, in any case.")
+    ] = "",
+    cursor: Cursor = "",
+    limit: Limit = DEFAULT_LIMIT,
 ) -> dict[str, Any]:
     """The suppression list, those added last first."""
     before = read_cursor(cursor)
@@ -102,8 +113,11 @@ def add_suppression(
 )
 def remove_address(
     request: KeyedRequest,
-    channel: ChannelName,
-    address: Annotated[str, Query(min_length=1, max_length=512)],
+    channel: Annotated[ChannelName, Query(description="The channel.")],
+    address: Annotated[
+        str,
+        Query(min_length=1, max_length=512, description="The address, in any case."),
+    ],
 ) -> Status[None]:
     """Take an address off the list of a channel."""
     found = Suppression.objects.filter(
