@@ -52,7 +52,7 @@ class World:
             "suppression_id": str(_entry(factories.unique("ada") + "@example.com").pk),
         }
         _entry("ada@example.com")
-        if operation == "get_event":
+        if operation in ("get_event", "list_events"):
             names["event_id"] = self.sent_event()
         if operation == "get_proof":
             path = f"/api/v1/messages/{self.message.internal_name}/proofs"

@@ -1,6 +1,6 @@
-"""What the API answers, as models: for its document, and for tests that hold it to it.
+"""What the API answers where a view answers plain data, as models for its document.
 
-No answer is made of these; a view answers plain data.
+What a route declares as its answer stands in `txmsg.api.shapes`, and is not repeated.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from events.models import (
     Channel,
     ContractMode,
-    EventOutcome,
     Lane,
-    Stage,
     TypeKind,
     WhenUncovered,
 )
-from history.models import AttemptOutcome, DeliveryStatus, Reason, SuppressionReason
+from history.models import SuppressionReason
 from templates_app.models import ProofStatus
-from txmsg.tracing import EVENT_STATUS
+from txmsg.api.shapes import AttachedFile, Finding, RenderFault
 
 
 def _one_of(values: list[str]) -> WithJsonSchema:
@@ -38,10 +36,6 @@ Moment = Annotated[
 Address = Annotated[str, _text(description="An address below this host.")]
 ChannelName = Annotated[str, _one_of(list(Channel.values))]
 LaneName = Annotated[str, _one_of(list(Lane.values))]
-EventStatus = Annotated[
-    str, _one_of([*EVENT_STATUS.values(), *(v for v in EventOutcome.values if v)])
-]
-ReasonName = Annotated[str, _one_of(list(Reason.values))]
 Data = Annotated[dict[str, Any], Field(description="An object of any members.")]
 
 
@@ -51,23 +45,13 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Fault(Answer):
-    """One thing that is wrong, or doubtful."""
-
-    pointer: str = Field(
-        description="A JSON Pointer into the body, or `?name` of a parameter."
-    )
-    code: str = Field(description="One of the error codes.")
-    message: str = Field(description="What is wrong, in a sentence; never your value.")
-
-
 class Links(Answer):
     """Where to go on."""
 
     self: Address
 
 
-class AcceptedEvent(Answer):
+class PostedEvent(Answer):
     """An event that was taken in."""
 
     id: Id
@@ -75,7 +59,7 @@ class AcceptedEvent(Answer):
     type: str
     external_id: str | None
     received_at: Moment
-    warnings: list[Fault]
+    warnings: list[Finding]
     links: Links
     duplicate: bool = Field(
         default=False,
@@ -99,7 +83,7 @@ class PartProblem(Answer):
     detail: str
     code: str
     retryable: bool
-    errors: list[Fault]
+    errors: list[Finding]
     event_id: Id | None = None
     near: list[str] | None = None
 
@@ -109,7 +93,7 @@ class BatchResult(Answer):
 
     index: int = Field(ge=0, description="Its place in the batch, from 0.")
     status: int
-    event: AcceptedEvent | None = None
+    event: PostedEvent | None = None
     problem: PartProblem | None = None
 
 
@@ -118,63 +102,6 @@ class AcceptedBatch(Answer):
 
     summary: BatchSummary
     results: list[BatchResult] = Field(description="In the order of the events.")
-
-
-class State(Answer):
-    """A status that an event had, and since when."""
-
-    status: EventStatus
-    at: Moment
-
-
-class Attempt(Answer):
-    """One try of a delivery."""
-
-    number: int
-    started_at: Moment
-    ended_at: Moment
-    outcome: Annotated[str, _one_of([*AttemptOutcome.values, *DeliveryStatus.values])]
-    answer: str | None = Field(description="The provider's words.")
-
-
-class Delivery(Answer):
-    """One message to one recipient on one channel."""
-
-    id: Id
-    channel: ChannelName
-    address: str
-    status: Annotated[str, _one_of([*DeliveryStatus.values, *Stage.values])]
-    reason: ReasonName | None
-    detail: str | None
-    possible_duplicate: bool
-    retry_of: Id | None
-    message: str | None = Field(description="The internal name of the message.")
-    version: int | None
-    sent_at: Moment | None
-    provider_id: str | None
-    attempts: list[Attempt]
-
-
-class Event(Answer):
-    """Where an event stands."""
-
-    id: Id
-    status: EventStatus
-    reason: ReasonName | None
-    type: str
-    external_id: str | None
-    correlation_id: str | None
-    origin: str | None
-    lane: LaneName
-    recipient: Data | None = Field(description="Null after the data were purged.")
-    received_at: Moment
-    scheduled_at: Moment | None
-    expires_at: Moment
-    finished_at: Moment | None
-    warnings: list[Fault]
-    states: list[State]
-    deliveries: list[Delivery]
-    links: Links
 
 
 class TypeLinks(Links):
@@ -259,13 +186,6 @@ class Suppressions(Page):
     data: list[Suppression]
 
 
-class File(Answer):
-    """A file that would travel with an email."""
-
-    name: str
-    url: str
-
-
 class Size(Answer):
     """How large a message is; null where its channel has no such measure."""
 
@@ -275,18 +195,7 @@ class Size(Answer):
     encoding: str | None
 
 
-class RenderError(Answer):
-    """Why a message cannot be rendered, and where."""
-
-    code: str
-    message: str
-    part: str
-    line: int | None
-    column: int | None
-    path: str
-
-
-class Finding(Answer):
+class CheckFinding(Answer):
     """What the checks say of a message."""
 
     severity: Literal["error", "warning"]
@@ -306,7 +215,7 @@ class Fit(Answer):
 
     fits: bool
     would_be_refused: bool = Field(description="An event with these data.")
-    errors: list[Fault]
+    errors: list[Finding]
 
 
 class Preview(Answer):
@@ -321,10 +230,10 @@ class Preview(Answer):
         description="Such as `subject`, `html` and `text` of an email."
     )
     headers: dict[str, str]
-    attachments: list[File]
+    attachments: list[AttachedFile]
     size: Size
-    errors: list[RenderError]
-    findings: list[Finding]
+    errors: list[RenderFault]
+    findings: list[CheckFinding]
     contract: Fit
     warnings: list[str]
 
@@ -365,6 +274,6 @@ class Problem(Answer):
     code: str = Field(description="The code of the first fault.")
     retryable: bool = Field(description="Whether the same request may succeed later.")
     request_id: str = Field(description="Names this answer; also `X-Request-Id`.")
-    errors: list[Fault]
+    errors: list[Finding]
     event_id: Id | None = None
     near: list[str] | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http
 import inspect
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ninja.openapi.schema import OpenAPISchema
@@ -18,7 +19,7 @@ from txmsg.api.application import api
 from txmsg.api.document import codes, event_types, headers
 from txmsg.api.document.event_types import BATCH, SCHEMAS, UNION, plain
 from txmsg.api.document.operations import (
-    PATHS,
+    PARAMETERS,
     TOLD,
     WEBHOOKS,
     Answered,
@@ -67,7 +68,9 @@ def assemble(types: Sequence[EventType] | None, *, server: str = "/") -> dict[st
         "paths": paths,
         **({"webhooks": WEBHOOKS} if WEBHOOKS else {}),
         "components": {
-            "schemas": _schemas(routes.schemas) | event_types.components(types or ()),
+            "schemas": _used(
+                paths, _schemas(routes.schemas) | event_types.components(types or ())
+            ),
             "responses": _refusals(),
             "headers": headers.components(),
             "securitySchemes": {
@@ -103,6 +106,7 @@ class _Routes(OpenAPISchema):
             ],
             parameters=_parameters(name, found.get("parameters", [])),
             body=found.get("requestBody"),
+            declared=found["responses"],
         )
 
 
@@ -156,9 +160,11 @@ def _told(
     scopes: Sequence[Scope],
     parameters: list[dict[str, Any]],
     body: dict[str, Any] | None,
+    declared: Mapping[int, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return an operation, complete."""
-    said = TOLD.get(name, Told({200: Answered("An answer.")}))
+    """Return an operation, complete; `declared` are the answers that ninja knows."""
+    declared = declared or {}
+    said = TOLD.get(name, Told({each: Answered("An answer.") for each in declared}))
     shown = examples().get(name, [])
     summary, _, more = inspect.cleandoc(about.__doc__ or name).partition("\n\n")
     if said.takes_key:
@@ -181,7 +187,7 @@ def _told(
         **({"requestBody": _body(body, shown)} if body else {}),
         "responses": {
             **{
-                str(status): _answer(status, each, shown)
+                str(status): _answer(status, each, shown, declared.get(status, {}))
                 for status, each in said.answers.items()
             },
             **{
@@ -210,7 +216,7 @@ def _parameters(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
             del schema["anyOf"]
         if value is not None and schema.get("type") == "integer":
             value = int(value)
-        told = PATHS.get(each["name"]) if each["in"] == "path" else None
+        told = PARAMETERS.get(each["name"])
         about = {"description": told} if told else {}
         example = {} if value is None else {"example": value}
         shown.append({**about, **each, "schema": schema, **example})
@@ -229,7 +235,12 @@ def _body(body: dict[str, Any], shown: Sequence[Example]) -> dict[str, Any]:
     return {"required": body.get("required", True), "content": {JSON: content}}
 
 
-def _answer(status: int, told: Answered, shown: Sequence[Example]) -> dict[str, Any]:
+def _answer(
+    status: int,
+    told: Answered,
+    shown: Sequence[Example],
+    declared: Mapping[str, Any],
+) -> dict[str, Any]:
     found: dict[str, Any] = {
         "description": told.about,
         "headers": headers.of_answer(told.headers),
@@ -244,20 +255,17 @@ def _answer(status: int, told: Answered, shown: Sequence[Example]) -> dict[str, 
             }
             for name, taken in told.leads.items()
         }
+    if status == http.HTTPStatus.NO_CONTENT:
+        return found
+    named = {
+        each.summary: {"summary": each.summary, "value": each.answer}
+        for each in shown
+        if each.status == status and each.answer is not None
+    }
+    content = declared.get("content", {}).get(JSON, {"schema": {"type": "object"}})
     if told.model is not None:
-        named = {
-            each.summary: {"summary": each.summary, "value": each.answer}
-            for each in shown
-            if each.status == status
-        }
-        found["content"] = {
-            JSON: {
-                "schema": {"$ref": f"{SCHEMAS}{told.model.__name__}"},
-                **({"examples": named} if named else {}),
-            }
-        }
-    elif status != http.HTTPStatus.NO_CONTENT:
-        found["content"] = {JSON: {"schema": {"type": "object"}}}
+        content = {"schema": {"$ref": f"{SCHEMAS}{told.model.__name__}"}}
+    found["content"] = {JSON: content | ({"examples": named} if named else {})}
     return found
 
 
@@ -272,6 +280,14 @@ def _schemas(of_requests: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = plain({**of_requests, **made["$defs"]})
     found["Problem"]["properties"]["code"] = _codes()
     return found
+
+
+def _used(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas that something refers to; of a query ninja keeps one too."""
+    text = json.dumps([paths, schemas, WEBHOOKS, {"$ref": f"{SCHEMAS}Problem"}])
+    return {
+        name: each for name, each in schemas.items() if f'"{SCHEMAS}{name}"' in text
+    }
 
 
 def _codes() -> dict[str, Any]:

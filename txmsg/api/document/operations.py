@@ -27,6 +27,7 @@ WEBHOOKS: dict[str, Any] = {}
 class Answered:
     """An answer with a status: what it means, what it holds, and which headers.
 
+    Without a `model` it is the one that the route declares, if it does.
     `leads` are operations that take something of it, by the names of their parameters.
     """
 
@@ -63,13 +64,13 @@ class Example:
 
 _ACCEPTED = Answered(
     "It is stored.",
-    answers.AcceptedEvent,
+    answers.PostedEvent,
     ("Location",),
     leads={"get_event": {"event_id": "id"}},
 )
 _REPEATED = Answered(
     "It was accepted before: this is the first answer.",
-    answers.AcceptedEvent,
+    answers.PostedEvent,
     ("Location", "Idempotent-Replayed"),
 )
 _REPLAYED = ("Idempotent-Replayed",)
@@ -94,7 +95,13 @@ TOLD: dict[str, Told] = {
         refusals=(404, 409, 429),
         takes_key=True,
     ),
-    "get_event": Told({200: Answered("Where it stands.", answers.Event)}),
+    "list_events": Told(
+        {200: Answered("A page.", leads={"get_event": {"event_id": "data/0/id"}})}
+    ),
+    "validate_event": Told(
+        {200: Answered("What posting it would answer, and what would be sent.")}
+    ),
+    "get_event": Told({200: Answered("Where it stands.")}),
     "list_event_types": Told(
         {
             200: Answered(
@@ -162,14 +169,22 @@ TOLD: dict[str, Told] = {
 }
 
 
-PATHS = {
+PARAMETERS = {
+    "cursor": "`next_cursor` of the page before; without it, the first.",
     "event_id": "The id of an event.",
+    "external_id": "Those with an id of yours.",
     "internal_name": "The internal name of a message.",
+    "limit": "How many on a page; 50 unless given.",
     "name": "The name of an event type.",
     "number": "The number of a proof.",
+    "recipient": "Those that were for an address, or went to it.",
+    "since": "Those received at a time or later.",
+    "status": "Those with a status.",
     "suppression_id": "The id of an entry.",
+    "type": "Those of an event type.",
+    "until": "Those received before a time.",
 }
-"""What the parameters in paths mean."""
+"""What parameters mean that no route explains."""
 
 
 @functools.cache
