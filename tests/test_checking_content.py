@@ -182,6 +182,13 @@ def test_an_amount_as_text_is_no_doubt_once_a_sample_has_shown_it() -> None:
     assert _codes("sms", content) == []
 
 
+def test_an_error_elsewhere_brings_no_doubt_of_an_amount_that_a_sample_holds() -> None:
+    amount = "{{ ctx.order.total | default: '0' | money: 'EUR' }}"
+    broken = {"text": amount + " {{ ctx.order.nmber }}"}
+    assert _codes("sms", broken) == ["unknown_variable text"]
+    assert "text_as_number text" in _codes("sms", broken, samples=[])
+
+
 def test_an_open_contract_makes_doubts_of_unknown_paths() -> None:
     content = {"text": "{{ ctx.ordr.number }}"}
     (found,) = _check("sms", content, contract_mode="open", samples=[])

@@ -94,8 +94,10 @@ def check_content(
         errors = [error for each in rendered for error in each.simulated.errors]
     if any(finding.is_error for finding in findings):
         rendered = [each for each in rendered if each.simulated.message is not None]
-    if any(each.simulated.message is not None for each in rendered):
-        # Amounts are often texts: where a sample was rendered, they are numbers.
+    is_tried = any(each.simulated.message is not None for each in rendered)
+    if is_tried or (samples and any(finding.is_error for finding in findings)):
+        # Amounts are often texts: where a sample was rendered, they are numbers. What
+        # keeps the samples from being rendered is told alone; they are tried after it.
         findings = [each for each in findings if each.code != TEXT_AS_NUMBER]
     findings += rendered_findings(rendered, sources, language=language)
     findings += _unsaid(errors, findings, language=language)
