@@ -15,6 +15,7 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from events.models import ContractMode, EventType
 from history.models import Execution, Tally
 from templates_app import creating, editing, publishing
+from templates_app.admin import cells
 from templates_app.models import Message, MessageStatus, Template
 from txmsg.admin.browse import kept_here
 
@@ -391,6 +392,15 @@ def test_browse_can_be_asked_for_what_waits_to_be_published(page: Client) -> Non
     page.post(url(message), typed(page, message, subject="New"))
     assert b"Welcome mail" in page.get(address, {"changes": "waiting"}).content
     assert b"?changes=waiting" in page.get(reverse("admin:index")).content
+
+
+def test_a_moment_of_a_list_has_its_year_only_if_it_is_not_this_one() -> None:
+    now = timezone.localtime()
+    shown = cells.moment(now)
+    assert f">{now.day} {now:%b}, {now:%H:%M}<" in shown
+    assert f'title="{now.day} {now:%b} {now:%Y}, {now:%H:%M:%S}"' in shown
+    before = now.replace(year=now.year - 3, day=1)
+    assert f">1 {before:%b} {before.year}, {before:%H:%M}<" in cells.moment(before)
 
 
 def test_browse_counts_today_with_one_query_for_the_page(

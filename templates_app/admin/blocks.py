@@ -10,8 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
@@ -59,7 +57,7 @@ class ContentBlockForm(forms.ModelForm):
 class ContentBlockAdmin(ModelAdmin):
     """What many messages share."""
 
-    list_display = ("named", "kinds", "number", "last_modified")
+    list_display = ("named", "kinds", "version", "last_modified")
     list_display_links = ("named",)
     search_fields = ("label", "internal_name", "description", "html", "text")
     search_help_text = "Search label, name and content"
@@ -189,10 +187,15 @@ class ContentBlockAdmin(ModelAdmin):
         has = [("HTML", block.html), ("text", block.text)]
         return " and ".join(name for name, text in has if text)
 
+    @admin.display(description="Version", ordering="number")
+    def version(self, block: ContentBlock) -> int:
+        """Return the number of the version that is taken up at the next publish."""
+        return block.number
+
     @admin.display(description="Last modified", ordering="modified_at")
-    def last_modified(self, block: ContentBlock) -> str:
+    def last_modified(self, block: ContentBlock) -> SafeString:
         """Return when it was last saved, in the installation's time zone."""
-        return date_format(timezone.localtime(block.modified_at), "j M Y, H:i")
+        return cells.moment(block.modified_at)
 
     # --- what the pages share
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -24,9 +28,21 @@ def pills(message: Message) -> SafeString:
     return format_html_join(" ", '<span class="tx-pill tx-pill-{}">{}</span>', shown)
 
 
-def two_lines(first: str, second: str) -> SafeString:
+def two_lines(first: str | SafeString, second: str) -> SafeString:
     """Return a label with a smaller line below it."""
     return format_html('<span class="tx-two">{}<small>{}</small></span>', first, second)
+
+
+def moment(at: datetime) -> SafeString:
+    """Return when something was, in one line; the year only if it is not this one."""
+    local = timezone.localtime(at)
+    year = "" if local.year == timezone.localtime().year else " Y"
+    return format_html(
+        '<time class="tx-when" datetime="{}" title="{}">{}</time>',
+        local.isoformat(timespec="seconds"),
+        date_format(local, "j M Y, H:i:s"),
+        date_format(local, f"j M{year}, H:i"),
+    )
 
 
 def channel(value: str) -> SafeString:

@@ -15,8 +15,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
@@ -234,11 +232,11 @@ class MessageAdmin(DraftAdmin):
         return cells.channel(message.channel)
 
     @admin.display(description="Last published", ordering="published_at")
-    def last_published(self, message: Message) -> str:
+    def last_published(self, message: Message) -> str | SafeString:
         """Return when it was last published, in the installation's time zone."""
         if message.published_at is None:
             return "never"
-        return date_format(timezone.localtime(message.published_at), "j M Y, H:i")
+        return cells.moment(message.published_at)
 
     @admin.display(description="Folder", ordering="folder__name")
     def in_folder(self, message: Message) -> str:
@@ -248,9 +246,8 @@ class MessageAdmin(DraftAdmin):
     @admin.display(description="Last modified", ordering="modified_at")
     def last_modified(self, message: Message) -> SafeString:
         """Return when it was last saved, and by whom."""
-        when = date_format(timezone.localtime(message.modified_at), "j M Y, H:i")
         by = message.modified_by.get_username() if message.modified_by else "txmsg"
-        return cells.two_lines(when, by)
+        return cells.two_lines(cells.moment(message.modified_at), by)
 
     @action(description="Duplicate", url_path="duplicate-row", icon="content_copy")
     def duplicate_row(self, request: HttpRequest, object_id: int) -> HttpResponse:

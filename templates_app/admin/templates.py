@@ -9,8 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action
@@ -135,9 +133,9 @@ class TemplateAdmin(DraftAdmin):
         return "Built-in" if template.is_builtin else "Own"
 
     @admin.display(description="Last modified", ordering="modified_at")
-    def last_modified(self, template: Template) -> str:
+    def last_modified(self, template: Template) -> SafeString:
         """Return when it was last saved, in the installation's time zone."""
-        return date_format(timezone.localtime(template.modified_at), "j M Y, H:i")
+        return cells.moment(template.modified_at)
 
     @action(description="Duplicate", url_path="duplicate-row", icon="content_copy")
     def duplicate_row(self, request: HttpRequest, object_id: int) -> HttpResponse:
