@@ -118,3 +118,32 @@ def test_the_page_says_whom_a_change_reaches() -> None:
     client.post(address, {**typed, "text": "Bye", "seen": "3"})
     block.refresh_from_db()
     assert (block.number, block.text) == (4, "Bye")
+
+
+def test_the_picker_of_a_block_has_the_data_of_whom_it_is_for() -> None:
+    """A block belongs to no event type: that of the first message that uses it."""
+    block = make_block()
+    message = greeted()
+    client = Client()
+    client.force_login(User.objects.create_superuser("author", password="x"))
+    page = client.get(
+        reverse("admin:templates_app_contentblock_change", args=[block.pk])
+    ).content.decode()
+    assert f'<option value="{message.event_type_id}" selected>' in page
+    assert 'data-personalize="html"' in page
+    address = reverse("admin:templates_app_contentblock_vocabulary")
+    words = client.post(address, {"event_type": message.event_type_id}).json()
+    assert [node["path"] for node in words["context"]] == ["ctx.order"]
+    assert words["recipient"]
+    assert words["filters"]
+    assert not any(tag["name"] == "block" for tag in words["tags"])
+    for nothing in ("", "no", "99999999", "9" * 40, "\0"):
+        assert client.post(address, {"event_type": nothing}).json()["context"] == []
+
+
+def test_who_may_not_see_blocks_is_not_told_what_they_can_say() -> None:
+    client = Client()
+    stranger = User.objects.create_user("stranger", password="x", is_staff=True)
+    client.force_login(stranger)
+    address = reverse("admin:templates_app_contentblock_vocabulary")
+    assert client.post(address).status_code == 403

@@ -179,6 +179,21 @@ def test_the_picker_offers_an_item_s_fields_inside_of_a_loop(
     expect(picker.locator(".txe-way code").first).to_contain_text("one.price")
 
 
+def test_a_content_block_is_personalized_by_the_same_picker(page: Page) -> None:
+    page.goto("/admin/templates_app/contentblock/add/")
+    page.wait_for_selector("#block-form[data-ready]", state="attached")
+    page.get_by_label("Offer the data of").select_option(label="drill")
+    page.get_by_role("button", name="Personalize html or mjml").click()
+    picker = page.locator("dialog.txe-picker")
+    expect(picker.get_by_role("tab", name="Content blocks")).to_have_count(0)
+    picker.locator('[data-pick="ctx.number"]').click()
+    picker.get_by_role("button", name="Insert").click()
+    assert page.input_value("[name=html]").startswith("{{ ctx.number | default:")
+    page.locator("[name=text]").press_sequentially("{{ recipient.na")
+    page.get_by_role("option", name="recipient.name").click()
+    assert page.input_value("[name=text]") == "{{ recipient.name }}"
+
+
 def test_a_click_in_the_preview_selects_the_block(page: Page) -> None:
     begin(page, created(page, "email"))
     page.locator("[data-kind=blocks]").click()

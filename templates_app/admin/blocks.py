@@ -7,19 +7,27 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from events.models import Channel
+from events.models import Channel, EventType
 from templates_app import content_blocks
 from templates_app.admin import cells
 from templates_app.admin.frame import editor_of, posted
 from templates_app.models import ContentBlock, ContentBlockVersion, Message
 from templates_app.rendering import RenderError
 from templates_app.rendering.liquid import parse
+from templates_app.vocabulary import vocabulary
+from templates_app.vocabulary_words import BLOCK_HELP
 
 _VERSIONS = 20
 
@@ -32,8 +40,12 @@ class ContentBlockForm(forms.ModelForm):
         fields = ("label", "internal_name", "description", "html", "text")
         widgets = {
             "description": forms.Textarea(attrs={"rows": 2}),
-            "html": forms.Textarea(attrs={"rows": 10, "class": "tx-code"}),
-            "text": forms.Textarea(attrs={"rows": 5, "class": "tx-code"}),
+            "html": forms.Textarea(
+                attrs={"rows": 10, "class": "tx-code", "data-text": "html"}
+            ),
+            "text": forms.Textarea(
+                attrs={"rows": 5, "class": "tx-code", "data-text": "text"}
+            ),
         }
 
     def clean_html(self) -> str:
@@ -65,13 +77,18 @@ class ContentBlockAdmin(ModelAdmin):
     actions = None
 
     def get_urls(self) -> list[URLPattern]:
-        """Put the page that rolls back before Django's own."""
+        """Put the page that rolls back and what the picker asks before Django's own."""
         back = path(
             "<int:pk>/version/<int:number>/",
             self.admin_site.admin_view(self.version_view),
             name="templates_app_contentblock_version",
         )
-        return [back, *super().get_urls()]
+        words = path(
+            "vocabulary/",
+            self.admin_site.admin_view(self.vocabulary_view),
+            name="templates_app_contentblock_vocabulary",
+        )
+        return [back, words, *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -117,6 +134,8 @@ class ContentBlockAdmin(ModelAdmin):
             "may_edit": may_edit,
             "may_delete": bool(stood) and self.has_delete_permission(request, stood),
             "users": _users(stood.internal_name) if stood else [],
+            "event_types": EventType.objects.order_by("name"),
+            "event_type": _spoken_of(request, stood),
             "versions": stood.versions.select_related("author")[:_VERSIONS]
             if stood
             else [],
@@ -142,6 +161,21 @@ class ContentBlockAdmin(ModelAdmin):
             and number != block.number,
         }
         return self._answer(request, "block_version.html", context)
+
+    def vocabulary_view(self, request: HttpRequest) -> HttpResponse:
+        """Return what a block can speak of, with the data of a type, as JSON."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        chosen = _spoken_of(request, None)
+        event_type = EventType.objects.filter(pk=chosen or 0).first()
+        words = vocabulary(
+            contract=event_type.contract if event_type else None,
+            sample=event_type.sample if event_type else {},
+            sensitive=event_type.sensitive_paths if event_type else (),
+        )
+        # A block holds no other one.
+        words["tags"].remove(BLOCK_HELP)
+        return JsonResponse(words, json_dumps_params={"default": float})
 
     def delete_view(
         self,
@@ -280,6 +314,16 @@ def _users(name: str) -> list[dict[str, Any]]:
         }
         for draft in content_blocks.used_by(name)
     ]
+
+
+def _spoken_of(request: HttpRequest, block: ContentBlock | None) -> int | None:
+    """Return whose data is offered: what was chosen, else that of a block's user."""
+    chosen = request.POST.get("event_type")
+    if chosen is not None:
+        return int(chosen) if chosen.isdecimal() and len(chosen) < 9 else None
+    users = content_blocks.used_by(block.internal_name) if block else []
+    of_users = (getattr(user, "event_type_id", None) for user in users)
+    return next((found for found in of_users if found is not None), None)
 
 
 def _reach(block: ContentBlock) -> str:

@@ -95,7 +95,8 @@ export class Picker {
       { name: "logic", label: "Conditions and loops", snippets: snippetsFor(data, this.#scopes), empty: "" },
       { name: "filters", label: "Formats", snippets: data.filters.map((filter) => ({ title: filter.name, about: filter.about, example: filter.example, result: filter.result, insert: filter.example })) },
     ];
-    return groups.filter(({ name, nodes }) => name !== "profile" || nodes?.length);
+    const takesBlocks = data.tags.some(({ name }) => name === "block"); // a block takes none
+    return groups.filter(({ name, nodes }) => (name !== "profile" || nodes?.length) && (name !== "blocks" || takesBlocks));
   }
 
   #draw() {
