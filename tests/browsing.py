@@ -23,12 +23,30 @@ from tests import drill
 PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# What is switched off here replaces what Playwright switches off.
+_OFF = (
+    # A process for each sandboxed frame and each site is for those who have enemies:
+    # here it costs a third of all that the browser does.
+    "IsolateSandboxedIframes",
+    "IsolateOrigins",
+    "site-per-process",
+    "SpareRendererForSitePerProcess",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "MediaRouter",
+    "OptimizationHints",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--renderer-process-limit=1",
+    f"--disable-features={','.join(_OFF)}",
 ]
 WIDE: ViewportSize = {"width": 1400, "height": 1000}
 # One login serves all pages of an installation: each takes a second.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -12,21 +13,23 @@ from playwright.sync_api import Browser, Page
 from xdist.scheduler import LoadScopeScheduling
 
 from history.recording import executions
-from tests import browsing, drill
+from tests import browsing, drill, kept_open
 from txmsg import gate
 from txmsg.channels import leaving
 
-# In this order, the long ones first, after all others. The crashes end the
-# installation of their process, so that only what needs none may come after them.
-_LATE = (
+# They share one installation and one Chromium, so one process has them all. The
+# crashes end the installation: nothing that needs it may come after them.
+_TOGETHER = (
     "test_accessibility.py",
     "test_editor_page.py",
     "test_browser.py",
     "test_event_type_browser.py",
     "test_simulate_browser.py",
-    "test_crash.py",
     "test_block_editor.py",
+    "test_crash.py",
 )
+# What takes longest by itself, next: whoever began it last would be waited for.
+_FIRST = ("test_crashdrill.py",)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,30 +46,49 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what needs an installation or a browser late.
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Run what needs an installation in one go: last, or first with `-n`.
+
+    One process has it then, and is busy with it while the others do the rest. Who runs
+    all in one process sees first what is quick to fail.
+    """
+    is_parallel = hasattr(config, "workerinput")
+    items.sort(key=_place_among_many if is_parallel else _place)
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.path.name
+    return _TOGETHER.index(name) + 1 if name in _TOGETHER else 0
+
+
+def _place_among_many(item: pytest.Item) -> int:
+    at = _place(item) or len(_TOGETHER) + 2
+    return at - 1 if item.path.name in _FIRST else at
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Close what is open before the first test that needs none of it.
 
     While a browser is open its event loop runs in this thread, and a test that runs
     one of its own would fail.
     """
-    items.sort(key=_lateness)
+    if item.get_closest_marker("installation") is None:
+        kept_open.close()
 
 
-def _lateness(item: pytest.Item) -> int:
-    if item.path.name in _LATE:
-        return _LATE.index(item.path.name) + 2
-    return int(item.get_closest_marker("installation") is not None)
+def pytest_sessionfinish() -> None:
+    """Leave nothing running."""
+    kept_open.close()
 
 
 class _InOrder(LoadScopeScheduling):
-    """Gives tests to processes in their order, a late module to one of them whole.
-
-    What a module has open, such as an installation, is made once then.
-    """
+    """Gives tests to processes in their order, those of an installation to one."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return path if path.rpartition("/")[2] in _LATE else nodeid
+        return "installation" if path.rpartition("/")[2] in _TOGETHER else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -85,20 +107,26 @@ def _open_gates() -> Iterator[None]:
     executions.forget()
 
 
-@pytest.fixture(scope="session")
-def running(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[drill.Installation]:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> drill.Installation:
     """`up` as users run it, once for all tests that need it whole."""
-    with drill.installation(tmp_path_factory.mktemp("drill") / "home") as made:
-        yield made
+    return kept_open.use(
+        "running",
+        lambda: drill.installation(tmp_path_factory.mktemp("drill") / "home"),
+    )
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def demonstrated(running: drill.Installation) -> drill.Installation:
+    """The same with the content of the demonstration, which is loaded once."""
+    kept_open.use("demo", lambda: nullcontext(running.manage("load_demo")))
+    return running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Browser:
     """One Chromium for all tests."""
-    with browsing.chromium() as launched:
-        yield launched
+    return kept_open.use("browser", browsing.chromium)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -30,6 +31,9 @@ def pytest_load_initial_conftests(
 ) -> Generator[None, object, object]:
     """Start the services, if tests will run; a wrapper comes before pytest-django."""
     known = early_config.known_args_namespace
+    # Some thirty processes are started: one compiles our modules for all of them.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if _STARTED in os.environ:
         _use_own_queue(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
     else:

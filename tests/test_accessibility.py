@@ -51,6 +51,11 @@ PAGES = [
     "message/{message}/proofs/",
     "message/{message}/publish/",
     "message/{message}/versions/",
+    "message/{message}/version/1/",
+    "message/{message}/compare/?a=1&b=draft",
+    "message/{message}/rollback/1/",
+    "message/{message}/log/",
+    "message/{message}/languages/",
     "message/{message}/unpublish/",
     "message/{message}/duplicate/",
     "message/{message}/import/",
@@ -59,6 +64,7 @@ PAGES = [
     "folder/add/",
     "contentblock/",
     "contentblock/add/",
+    "contentblock/{block}/change/",
     "image/",
     "testprofile/",
     "testprofile/add/",
@@ -71,18 +77,25 @@ ELSEWHERE = [
 
 
 @pytest.fixture(scope="module")
-def ids(running: drill.Installation) -> dict[str, int]:
+def ids(demonstrated: drill.Installation) -> dict[str, int]:
     """Return rows of the demonstration: a live message, a draft of blocks, a type."""
-    running.manage("load_demo")
-    [(message, event_type)] = running.query(
+    [(message, event_type)] = demonstrated.query(
         "SELECT id, event_type_id FROM templates_app_message "
         "WHERE internal_name = 'order-confirmation'"
     )
-    [(template,)] = running.query(
+    [(template,)] = demonstrated.query(
         "SELECT id FROM templates_app_template "
         "WHERE internal_name = 'order-confirmation-blocks'"
     )
-    return {"message": message, "type": event_type, "template": template}
+    [(block,)] = demonstrated.query(
+        "SELECT id FROM templates_app_contentblock WHERE internal_name = 'salutation'"
+    )
+    return {
+        "message": message,
+        "type": event_type,
+        "template": template,
+        "block": block,
+    }
 
 
 @pytest.fixture(scope="module")

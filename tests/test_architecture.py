@@ -153,6 +153,11 @@ _ORM_WRITES = {
 
 
 @functools.cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
+
+
+@functools.cache
 def modules(*, migrations: bool = False) -> Mapping[str, ast.Module]:
     """Return the parsed modules of the product by path, manage.py included."""
     found = {"manage.py": ROOT / "manage.py"}
@@ -160,7 +165,7 @@ def modules(*, migrations: bool = False) -> Mapping[str, ast.Module]:
         for path in sorted((ROOT / floor).rglob("*.py")):
             found[path.relative_to(ROOT).as_posix()] = path
     return {
-        name: ast.parse(path.read_text(encoding="utf-8"), name)
+        name: _parsed(path)
         for name, path in found.items()
         if migrations or "/migrations/" not in name
     }
@@ -172,9 +177,15 @@ def floor_of(dotted: str) -> int | None:
     return FLOORS.index(first) if first in FLOORS else None
 
 
+@functools.cache
+def nodes_of(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return all that a module or a part of one is made of; it never changes."""
+    return tuple(ast.walk(tree))
+
+
 def imports_of(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
     """Yield each import statement with each module that it names."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -194,7 +205,7 @@ def importers_of(*packages: str) -> set[str]:
 
 def texts_of(tree: ast.AST) -> Iterator[str]:
     """Yield every string in the code, those inside of f-strings included."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
@@ -310,7 +321,7 @@ def test_models_import_models_only(app: str) -> None:
     wrong = {
         node.module
         for tree in models_of(app)
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.ImportFrom)
         and node.module
         and floor_of(node.module) is not None
@@ -326,7 +337,7 @@ def test_models_do_nothing_when_saved_or_deleted(app: str) -> None:
     names = {
         node.name
         for tree in models_of(app)
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.FunctionDef)
     }
     assert not names & {"save", "delete", "full_clean", "clean", "refresh_from_db"}
@@ -347,7 +358,7 @@ def test_the_environment_is_read_in_one_place() -> None:
     readers = {
         path
         for path, tree in modules(migrations=True).items()
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if (
             isinstance(node, ast.Attribute)
             and node.attr in ("environ", "environb", "getenv")
@@ -368,7 +379,7 @@ def test_no_import_hides_in_a_function() -> None:
     hidden = {
         path
         for path, tree in modules(migrations=True).items()
-        for function in ast.walk(tree)
+        for function in nodes_of(tree)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         for node in ast.walk(function)
         if isinstance(node, ast.Import | ast.ImportFrom)
@@ -381,7 +392,7 @@ def test_imports_are_absolute() -> None:
     relative = [
         f"{path}:{node.lineno}"
         for path, tree in modules(migrations=True).items()
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert not relative
@@ -435,7 +446,7 @@ def test_guarded_tables_have_no_writer_by_the_orm() -> None:
     found = {
         (path, model)
         for path, tree in modules().items()
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in _ORM_WRITES

@@ -42,10 +42,9 @@ def asked_for(browser: Browser, html: str) -> set[str]:
 
 
 def test_how_a_message_is_shown_stays_for_the_next_sample(
-    page: Page, running: drill.Installation
+    page: Page, demonstrated: drill.Installation
 ) -> None:
-    running.manage("load_demo")
-    [(message,)] = running.query(
+    [(message,)] = demonstrated.query(
         "SELECT id FROM templates_app_message "
         "WHERE internal_name = 'order-confirmation'"
     )
