@@ -147,3 +147,18 @@ def test_who_may_not_see_blocks_is_not_told_what_they_can_say() -> None:
     client.force_login(stranger)
     address = reverse("admin:templates_app_contentblock_vocabulary")
     assert client.post(address).status_code == 403
+
+
+def test_blocks_are_found_by_where_they_can_stand() -> None:
+    make_block()
+    make_block(label="Only for mails", internal_name="mails", text="")
+    client = Client()
+    client.force_login(User.objects.create_superuser("author", password="x"))
+    address = reverse("admin:templates_app_contentblock_changelist")
+    both = client.get(address, {"for": "html"}).content.decode()
+    assert "Only for mails" in both
+    assert ">Greeting<" in both
+    texts = client.get(address, {"for": "text"}).content.decode()
+    assert "Only for mails" not in texts
+    assert ">Greeting<" in texts
+    assert client.get(address, {"for": "nothing"}).status_code == 200

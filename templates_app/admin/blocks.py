@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import (
     Http404,
     HttpRequest,
@@ -18,6 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 
 from events.models import Channel, EventType
 from templates_app import content_blocks
@@ -65,12 +67,32 @@ class ContentBlockForm(forms.ModelForm):
         return cleaned
 
 
+class TextFilter(DropdownFilter):
+    """Blocks that have one of the two texts."""
+
+    title = "for"
+    parameter_name = "for"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the two texts by where they stand."""
+        return [("html", "The body of emails"), ("text", "Subjects, texts, SMS, push")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[ContentBlock]
+    ) -> QuerySet[ContentBlock]:
+        """Return blocks that have the chosen text."""
+        name = self.value()
+        return queryset.exclude(**{name: ""}) if name in ("html", "text") else queryset
+
+
 @admin.register(ContentBlock)
 class ContentBlockAdmin(ModelAdmin):
     """What many messages share."""
 
     list_display = ("named", "kinds", "version", "last_modified")
     list_display_links = ("named",)
+    list_filter = (TextFilter, ("modified_at", RangeDateFilter))
+    list_filter_submit = True
     search_fields = ("label", "internal_name", "description", "html", "text")
     search_help_text = "Search label, name and content"
     change_list_template = "templates_app/drafts.html"
