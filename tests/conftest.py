@@ -25,11 +25,11 @@ _TOGETHER = (
     "test_browser.py",
     "test_event_type_browser.py",
     "test_simulate_browser.py",
-    "test_block_editor.py",
     "test_crash.py",
 )
-# What takes longest by itself, next: whoever began it last would be waited for.
-_FIRST = ("test_crashdrill.py",)
+# Long, too, and need none: for whoever comes next, each module whole. Begun last, they
+# would be waited for.
+_NEXT = ("test_crashdrill.py", "test_block_editor.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,27 +54,33 @@ def pytest_collection_modifyitems(
     One process has it then, and is busy with it while the others do the rest. Who runs
     all in one process sees first what is quick to fail.
     """
+    marked = {
+        item.path.name for item in items if item.get_closest_marker("installation")
+    }
+    if unlisted := marked - {*_TOGETHER, *_NEXT}:
+        message = f"list {', '.join(sorted(unlisted))} in tests/conftest.py"
+        raise pytest.UsageError(message)
     is_parallel = hasattr(config, "workerinput")
     items.sort(key=_place_among_many if is_parallel else _place)
 
 
 def _place(item: pytest.Item) -> int:
-    name = item.path.name
-    return _TOGETHER.index(name) + 1 if name in _TOGETHER else 0
+    order = ("", *_NEXT, *_TOGETHER)
+    return order.index(item.path.name) if item.path.name in order else 0
 
 
 def _place_among_many(item: pytest.Item) -> int:
-    at = _place(item) or len(_TOGETHER) + 2
-    return at - 1 if item.path.name in _FIRST else at
+    order = (*_TOGETHER, *_NEXT)
+    return order.index(item.path.name) if item.path.name in order else len(order)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Close what is open before the first test that needs none of it.
+    """Close what is open before the first test of a module that needs none of it.
 
     While a browser is open its event loop runs in this thread, and a test that runs
     one of its own would fail.
     """
-    if item.get_closest_marker("installation") is None:
+    if item.path.name not in (*_TOGETHER, *_NEXT):
         kept_open.close()
 
 
@@ -84,11 +90,14 @@ def pytest_sessionfinish() -> None:
 
 
 class _InOrder(LoadScopeScheduling):
-    """Gives tests to processes in their order, those of an installation to one."""
+    """Gives tests to processes in their order, some of them together to one."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "installation" if path.rpartition("/")[2] in _TOGETHER else nodeid
+        name = path.rpartition("/")[2]
+        if name in _TOGETHER:
+            return "installation"
+        return path if name in _NEXT else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
