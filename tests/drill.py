@@ -225,7 +225,7 @@ def installation(
     )
     made = Installation(home, port, environment, sink, process)
     try:
-        if not made.wait(made.is_ready, seconds=60):
+        if not made.wait(made.is_ready, seconds=120):
             message = f"not ready: {made.request('GET', '/readyz')}"
             raise TimeoutError(message)
         made.key = made.manage("shell", "-c", _CONTENT).split()[-1]
