@@ -7,6 +7,7 @@ it is a deployment: `SECRET_KEY` and `ALLOWED_HOSTS` must be given too.
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import environ
@@ -66,6 +67,14 @@ SECURE_HSTS_PRELOAD = TXMSG_HTTPS
 SESSION_COOKIE_SECURE = TXMSG_HTTPS
 CSRF_COOKIE_SECURE = TXMSG_HTTPS
 SESSION_COOKIE_AGE = 8 * 3600
+# The proxies, as networks, whose X-Forwarded-For says from where an API key is used.
+TXMSG_PROXIES = env.list("TXMSG_PROXIES", default=[])
+for _proxy in TXMSG_PROXIES:
+    try:
+        ip_network(_proxy, strict=False)
+    except ValueError:
+        message = f"TXMSG_PROXIES takes networks such as 10.0.0.0/8, not {_proxy!r}."
+        raise ImproperlyConfigured(message) from None
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [

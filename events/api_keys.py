@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
-import logging
 import re
 import secrets
 import string
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from events import networks
 from events.models import ApiKey, Scope, Source, all_scopes
 from events.problems import Refused
-
-logger = logging.getLogger(__name__)
 
 _ALPHABET = string.digits + string.ascii_letters
 _PREFIX_LENGTH = 10
@@ -43,12 +42,17 @@ _MOST_KEPT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The source behind a request, and what its key may do."""
+    """The source behind a request, and what its key may do.
+
+    `key` names the key as people see it; two keys of a source are the same caller.
+    """
 
     source_id: int
     source_name: str
     scopes: frozenset[str]
     allowed_types: frozenset[str]
+    rate_per_minute: int | None = None
+    key: str = field(default="", compare=False)
 
     def require(self, scope: Scope) -> None:
         """Raise Refused (403) unless the key has a scope."""
@@ -74,7 +78,7 @@ class _Kept:
     caller: Caller
     until: float
     expires_at: datetime | None
-    networks: Sequence[str]
+    networks: tuple[str, ...]
 
 
 # By the SHA-256 of the whole header. It may only say yes: a no is always looked up.
@@ -111,6 +115,23 @@ def revoke(key: ApiKey) -> None:
     _kept.clear()
 
 
+def rotate(
+    key: ApiKey, *, hours: int, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """Make a key that may do the same, beside the old one, which ends after some hours.
+
+    An end of the old key that comes sooner stays. Return the new key with its text.
+    """
+    with transaction.atomic():
+        made = create(key.source, scopes=key.scopes, expires_at=expires_at)
+        end = Now() + timedelta(hours=hours)
+        ApiKey.objects.filter(
+            Q(expires_at=None) | Q(expires_at__gt=end), pk=key.pk, revoked_at=None
+        ).update(expires_at=end)
+    _kept.clear()
+    return made
+
+
 def authenticate(authorization: str | None, *, remote_address: str) -> Caller:
     """Return who calls, by the Authorization header; raise Refused (401, 403)."""
     given = (authorization or "").encode(errors="backslashreplace")
@@ -145,17 +166,31 @@ def _look_up(authorization: str | None, remote_address: str) -> _Kept:
         raise _unauthorized("key_revoked", "This API key was revoked.")
     if key.expires_at is not None and key.expires_at <= now:
         raise _unauthorized("key_expired", "This API key has expired.")
-    if not _is_allowed(remote_address, key.source.allowed_networks):
-        raise Refused(403, "ip_not_allowed", "This address may not use this API key.")
-    if key.last_used_at is None or now - key.last_used_at > _LAST_USED_STEP:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=Now())
     caller = Caller(
         source_id=key.source_id,
         source_name=key.source.name,
         scopes=frozenset(key.scopes) & frozenset(key.source.scopes),
         allowed_types=frozenset(key.source.allowed_types),
+        rate_per_minute=key.source.rate_per_minute,
+        key=str(key),
     )
-    return _Kept(caller, until, key.expires_at, key.source.allowed_networks)
+    allowed = tuple(key.source.allowed_networks)
+    if not _is_allowed(remote_address, allowed):
+        raise _not_from_here(caller)
+    _note_use(key, now)
+    return _Kept(caller, until, key.expires_at, allowed)
+
+
+def _note_use(key: ApiKey, now: datetime) -> None:
+    """Write down that a key was used, unless a minute has not passed since.
+
+    A statement of its own: what the request does comes after it.
+    """
+    if key.last_used_at is None or now - key.last_used_at > _LAST_USED_STEP:
+        # Of many processes that come here at once, one writes.
+        ApiKey.objects.filter(
+            Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_STEP), pk=key.pk
+        ).update(last_used_at=Now())
 
 
 def forget() -> None:
@@ -192,25 +227,14 @@ def _checksum(text: str) -> str:
     return "".join(digits)
 
 
-def _is_allowed(remote_address: str, networks: Sequence[str]) -> bool:
-    if not networks:
-        return True
-    try:
-        address = ipaddress.ip_address(remote_address)
-    except ValueError:
-        return False
-    # A socket for both versions shows an IPv4 caller as ::ffff:10.0.0.1.
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in map(_network, networks) if network)
+def _is_allowed(remote_address: str, allowed: tuple[str, ...]) -> bool:
+    return not allowed or networks.contains(networks.parsed(allowed), remote_address)
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """Return a network as it was noted for a source; None if it is none."""
-    try:
-        return ipaddress.ip_network(text.strip(), strict=False)
-    except ValueError:
-        logger.warning("%r in a source's allowed networks is no network", text)
-        return None
+def _not_from_here(caller: Caller) -> Refused:
+    refused = Refused(403, "ip_not_allowed", "This address may not use this API key.")
+    refused.caller = caller
+    return refused
 
 
 def _unauthorized(code: str, detail: str) -> Refused:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any
 
@@ -16,7 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from events import contract, contract_fields
+from events import contract, contract_fields, networks
 from events.form_fields import ChannelOrderField, JSONTextField, LinesField, SpanField
 from events.json_text import placed
 from events.models import (
@@ -339,15 +338,15 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_allowed_networks(self) -> list[str]:
         """Return the networks; refuse what is none."""
-        networks: list[str] = self.cleaned_data["allowed_networks"]
-        for network in networks:
+        given: list[str] = self.cleaned_data["allowed_networks"]
+        for text in given:
             try:
-                ipaddress.ip_network(network, strict=False)
+                networks.network(text)
             except ValueError:
                 raise ValidationError(
-                    f"{network} is no network; write it like 10.0.0.0/8."
+                    f"{text} is no network; write it like 10.0.0.0/8 or 2001:db8::/32."
                 ) from None
-        return networks
+        return given
 
 
 class ApiKeyForm(forms.Form):

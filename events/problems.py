@@ -34,7 +34,8 @@ class Refused(Exception):
     """A request is refused; nothing was stored.
 
     `code` is one of the codes in the reference; `retryable` says whether the same
-    request may succeed later.
+    request may succeed later. `caller` is who called, when that is known although
+    nobody was let in.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Refused(Exception):
         self.retryable = retryable
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
+        self.caller: Any = None
 
 
 def request_id(request: HttpRequest) -> str:

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from events import api_keys, batch, intake, problems, strict_json
+from events import api_keys, batch, intake, networks, problems, strict_json
 from events.api_keys import Caller
 from events.intake import Accepted
 from events.models import Scope
@@ -49,7 +49,7 @@ def api_view(*methods: str) -> Callable[[View], View]:
                 _check_line(request, allowed)
                 caller = api_keys.authenticate(
                     request.META.get("HTTP_AUTHORIZATION"),
-                    remote_address=request.META.get("REMOTE_ADDR", ""),
+                    remote_address=networks.caller_address(request.META),
                 )
                 answer = view(request, caller, *args, **kwargs)
             except Refused as refused:

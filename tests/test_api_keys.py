@@ -203,3 +203,110 @@ def test_a_source_calls_from_its_networks_only(
     else:
         error = refused(text, address)
         assert (error.status, error.code) == (403, "ip_not_allowed")
+
+
+def test_a_refusal_by_network_says_who_called(source: Source) -> None:
+    key, text = api_keys.create(source)
+    Source.objects.update(allowed_networks=["10.0.0.0/8"])
+    assert refused(text).caller.source_id == source.pk
+    assert refused(text).caller.key == str(key)
+    key.refresh_from_db()
+    assert key.last_used_at is None, "it was not let in"
+
+
+def test_the_last_use_is_written_once_a_minute(
+    source: Source, django_assert_num_queries: Any
+) -> None:
+    key, text = api_keys.create(source)
+    with django_assert_num_queries(2):
+        authenticate(text)
+    key.refresh_from_db()
+    first = key.last_used_at
+    assert first is not None
+    with django_assert_num_queries(1):
+        authenticate(text)
+    earlier = first - timedelta(seconds=61)
+    ApiKey.objects.update(last_used_at=earlier)
+    with django_assert_num_queries(2):
+        authenticate(text)
+    key.refresh_from_db()
+    assert key.last_used_at is not None
+    assert key.last_used_at > earlier
+
+
+def test_a_use_that_another_process_has_noted_is_not_written_again(
+    source: Source,
+) -> None:
+    key, _ = api_keys.create(source)
+    noted = datetime.now(UTC) - timedelta(seconds=1)
+    ApiKey.objects.update(last_used_at=noted)
+    assert key.last_used_at is None, "as a process read it that was slower"
+    api_keys._note_use(key, datetime.now(UTC))
+    key.refresh_from_db()
+    assert key.last_used_at == noted
+
+
+def test_a_revoked_key_ends_within_the_second_in_every_process(
+    source: Source, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process revokes it, so nothing is forgotten here."""
+    settings.TXMSG_INTAKE_CACHE_SECONDS = 1.0
+    now = time.monotonic()
+    monkeypatch.setattr(api_keys.time, "monotonic", lambda: now)
+    key, text = api_keys.create(source)
+    assert authenticate(text)
+    ApiKey.objects.filter(pk=key.pk).update(revoked_at=datetime.now(UTC))
+    now += 0.9
+    assert authenticate(text), "memory says yes for a moment more"
+    now += 0.11
+    assert refused(text).code == "key_revoked"
+
+
+def test_a_key_revoked_here_ends_at_once(source: Source, settings: Any) -> None:
+    settings.TXMSG_INTAKE_CACHE_SECONDS = 60.0
+    key, text = api_keys.create(source)
+    assert authenticate(text)
+    api_keys.revoke(key)
+    assert refused(text).code == "key_revoked"
+
+
+def test_an_end_is_looked_at_in_memory_too(
+    source: Source, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TXMSG_INTAKE_CACHE_SECONDS = 3600.0
+    end = datetime.now(UTC) + timedelta(minutes=1)
+    _, text = api_keys.create(source, expires_at=end)
+    assert authenticate(text)
+    monkeypatch.setattr(api_keys.timezone, "now", lambda: end)
+    assert refused(text).code == "key_expired"
+
+
+def test_a_rotated_key_lives_on_beside_the_new_one_for_a_while(source: Source) -> None:
+    old, old_text = api_keys.create(source, scopes=["events:read"])
+    new, new_text = api_keys.rotate(old, hours=24)
+    assert authenticate(old_text) == authenticate(new_text)
+    assert (new.scopes, new.expires_at) == (["events:read"], None)
+    old.refresh_from_db()
+    assert old.expires_at is not None
+    left = old.expires_at - datetime.now(UTC)
+    assert timedelta(hours=23, minutes=59) < left <= timedelta(hours=24)
+
+
+def test_rotation_ends_a_key_at_once_when_asked_and_never_prolongs_one(
+    source: Source,
+) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    old, old_text = api_keys.create(source, expires_at=soon)
+    api_keys.rotate(old, hours=24)
+    old.refresh_from_db()
+    assert old.expires_at == soon
+    api_keys.rotate(old, hours=0)
+    assert refused(old_text).code == "key_expired"
+
+
+def test_a_caller_knows_its_rate_and_the_name_of_its_key(source: Source) -> None:
+    key, text = api_keys.create(source)
+    assert authenticate(text).rate_per_minute is None
+    Source.objects.update(rate_per_minute=600)
+    caller = authenticate(text)
+    assert (caller.rate_per_minute, caller.key) == (600, str(key))

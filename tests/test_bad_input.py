@@ -137,6 +137,22 @@ def test_rows_5_to_10_a_key_that_may_not(
         assert "events:write" in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "is_allowed"),
+    [("192.0.2.7", True), ("192.0.2.7, 203.0.113.1", False), ("", False)],
+)
+def test_row_10_behind_a_proxy_the_address_it_names_counts(
+    door: Door, settings: Any, forwarded: str, is_allowed: bool
+) -> None:
+    settings.TXMSG_PROXIES = ["127.0.0.0/8"]
+    Source.objects.update(allowed_networks=["192.0.2.0/24"])
+    answer = door.post(headers={"X-Forwarded-For": forwarded})
+    if is_allowed:
+        assert answer.status_code == 202
+    else:
+        assert_refused(answer, 403, "ip_not_allowed")
+
+
 @pytest.mark.parametrize("query", ["key=txk_abc_def", "key=txk%5fabc", "txk_"])
 def test_row_8_a_key_in_the_address_is_refused_and_named_in_the_log(
     door: Door, query: str, caplog: pytest.LogCaptureFixture
