@@ -6,7 +6,7 @@ the events of a batch have in common: one transaction, one answer, and twins ins
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from events import (
     identities,
     ids,
     intake,
+    rates,
     ringing,
     statements,
     storing,
@@ -60,17 +61,25 @@ class _Batch:
     twins: dict[int, int] = field(default_factory=dict)
 
 
-def accept(raw: bytes, *, caller: Caller, idempotency_key: str = "") -> Answer:
+def accept(
+    raw: bytes,
+    *,
+    caller: Caller,
+    idempotency_key: str = "",
+    charge: Callable[[int], None] = lambda _count: None,
+) -> Answer:
     """Take in the events of a batch; in the mode strict, all of them or none.
 
     ``{"mode": "strict" or "permissive", "events": […]}``. Raises Refused when it is no
     batch; strict, also when one event is refused (422), with the faults of all. What
     an event repeats, in the batch too, answers with the event of the first time. The
     same idempotency key and body take nothing in. Commits, then rings once a lane.
+    `charge` is told how many events there are before any is looked at, and may refuse.
     """
     statements.leave_dead_connection()
     parsed = strict_json.parse(raw)
     mode, bodies = _read(parsed)
+    charge(len(bodies))
     batch = _Batch(caller, bodies)
     readable = _readable(batch, parsed, may_be_long=len(raw) > MAX_EVENT_BYTES)
     whole = _request_of(batch, mode, readable, idempotency_key)
@@ -161,6 +170,7 @@ def _request_of(
 def _judge(batch: _Batch, numbers: Sequence[int]) -> None:
     """Sort events into those to store and those with a result."""
     judged = admission.judge([batch.bodies[n] for n in numbers], batch.caller)
+    judged = rates.throttled(judged)
     holders: dict[Key, int] = {}
     repeats: list[int] = []
     for number, one in zip(numbers, judged, strict=True):
@@ -225,7 +235,7 @@ def _require_all(batch: _Batch) -> None:
     }
     if not refused:
         return
-    if all(one.status == 503 for one in refused.values()):
+    if all(one.status in (429, 503) for one in refused.values()):
         raise next(iter(refused.values()))
     raise Refused(
         422,

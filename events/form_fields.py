@@ -71,8 +71,10 @@ class SpanField(forms.CharField):
         return span_in_words(value) if isinstance(value, int) else value
 
     def to_python(self, value: Any) -> Any:
-        """Return the seconds; raise ValidationError."""
+        """Return the seconds, None for nothing; raise ValidationError."""
         text = (super().to_python(value) or "").strip().lower()
+        if not text and not self.required:
+            return None
         found = _SPAN.match(text)
         if found is None:
             raise forms.ValidationError(

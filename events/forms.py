@@ -9,6 +9,7 @@ from django import forms
 from django.forms import ValidationError
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -158,6 +159,21 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="After this an event that was not sent expires, for example "
         "30 minutes or 5 days. Callers can say otherwise for one event.",
     )
+    recipient_limit = forms.IntegerField(
+        label="Events to one recipient",
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="So many of this type within the time beside it; more are refused "
+        "(429). Empty means no limit.",
+    )
+    recipient_limit_seconds = SpanField(
+        label="Within",
+        required=False,
+        initial=3_600,
+        help_text="For example 10 minutes or 1 day.",
+    )
     sensitive_paths = LinesField(
         required=False,
         help_text="Values that are never shown here, one path a line, for example "
@@ -186,6 +202,8 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
             "channel_order",
             "fan_out",
             "when_uncovered",
+            "recipient_limit",
+            "recipient_limit_seconds",
             "retention_days",
             "context_retention_days",
         )
@@ -218,6 +236,10 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
         if problem:
             raise ValidationError(problem)
         return schema
+
+    def clean_recipient_limit_seconds(self) -> int:
+        """Return the time of the limit; an hour unless given."""
+        return self.cleaned_data["recipient_limit_seconds"] or 3_600
 
     def clean(self) -> dict[str, Any]:
         """Check all samples against the contract, as far as they can be read."""
@@ -307,8 +329,17 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
     allowed_networks = LinesField(
         required=False,
         label="Networks",
-        help_text="Where it may call from, one a line, for example 10.0.0.0/8; empty "
-        "means anywhere.",
+        help_text="Where it may call from, one a line, for example 10.0.0.0/8 or "
+        "2001:db8::/32; empty means anywhere.",
+    )
+    rate_per_minute = forms.IntegerField(
+        label="Events a minute",
+        required=False,
+        min_value=1,
+        max_value=10_000_000,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="More are refused (429) until there is room again; empty means no "
+        "limit.",
     )
 
     class Meta:
@@ -320,6 +351,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             "scopes",
             "allowed_types",
             "allowed_networks",
+            "rate_per_minute",
         )
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 

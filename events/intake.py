@@ -16,6 +16,7 @@ from events import (
     failpoints,
     identities,
     ids,
+    rates,
     ringing,
     statements,
     storing,
@@ -54,7 +55,7 @@ def accept(
     parallel twin waits for the first. Commits, then rings for the lane.
     """
     statements.leave_dead_connection()
-    (judged,) = admission.judge([body], caller)
+    (judged,) = rates.throttled(admission.judge([body], caller))
     if judged.event is None or judged.type is None:
         raise judged.refused or AssertionError
     request = identities.request_of(

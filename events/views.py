@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from events import api_keys, batch, intake, networks, problems, strict_json
+from events import api_keys, batch, intake, networks, problems, rates, strict_json
 from events.api_keys import Caller
 from events.intake import Accepted
 from events.models import Scope
@@ -53,11 +53,11 @@ def api_view(*methods: str) -> Callable[[View], View]:
                 )
                 answer = view(request, caller, *args, **kwargs)
             except Refused as refused:
-                return problems.response(request, refused)
+                return _with_rates(request, problems.response(request, refused))
             except Exception as error:
                 return problems.response(request, _fault_of_ours(request, error))
             answer["X-Request-Id"] = problems.request_id(request)
-            return answer
+            return _with_rates(request, answer)
 
         return wrapped
 
@@ -68,6 +68,7 @@ def api_view(*methods: str) -> Callable[[View], View]:
 def post_event(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Accept one event: 202, or 200 when it was accepted before."""
     caller.require(Scope.EVENTS_WRITE)
+    charge(request, caller, 1)
     key = idempotency_key(request)
     accepted = intake.accept(
         strict_json.loads(read_body(request)), caller=caller, idempotency_key=key
@@ -89,7 +90,12 @@ def post_batch(request: HttpRequest, caller: Caller) -> HttpResponse:
     caller.require(Scope.EVENTS_WRITE)
     key = idempotency_key(request)
     raw = read_body(request, longest=MAX_BATCH_BYTES)
-    answer = batch.accept(raw, caller=caller, idempotency_key=key)
+    answer = batch.accept(
+        raw,
+        caller=caller,
+        idempotency_key=key,
+        charge=functools.partial(charge, request, caller),
+    )
     results = [_result(n, result) for n, result in enumerate(answer.results)]
     rejected = sum("problem" in result for result in results)
     summary = {"accepted": len(results) - rejected, "rejected": rejected}
@@ -97,6 +103,24 @@ def post_batch(request: HttpRequest, caller: Caller) -> HttpResponse:
     status = 207 if rejected else 200 if answer.is_replay else 202
     body = {"summary": summary, "results": results}
     return problems.json_line(body, status=status, headers=headers)
+
+
+def charge(request: HttpRequest, caller: Caller, count: int) -> None:
+    """Count events against the source's rate; raise Refused (429) above it.
+
+    The answer to the request says what is left. Costs nothing without a rate.
+    """
+    if caller.rate_per_minute is not None:
+        request.txmsg_rates = rates.take(caller, count)  # type: ignore[attr-defined]
+
+
+def _with_rates(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """Add what is left of the source's rate, if events were counted against one."""
+    headers: dict[str, str] = getattr(request, "txmsg_rates", None) or {}
+    for name, value in headers.items():
+        # Of a refusal by another limit both are said, as a list.
+        answer[name] = f"{value}, {answer[name]}" if name in answer else value
+    return answer
 
 
 def _result(number: int, result: batch.Result) -> dict[str, Any]:

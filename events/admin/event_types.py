@@ -84,6 +84,8 @@ class EventTypeAdmin(OwnPages, ModelAdmin):
                     "channel_order",
                     "fan_out",
                     "when_uncovered",
+                    "recipient_limit",
+                    "recipient_limit_seconds",
                 )
             },
         ),

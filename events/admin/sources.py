@@ -65,6 +65,7 @@ class SourceAdmin(OwnPages, ModelAdmin):
                     "scopes",
                     "allowed_types",
                     "allowed_networks",
+                    "rate_per_minute",
                 )
             },
         ),

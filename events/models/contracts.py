@@ -181,6 +181,14 @@ class EventType(models.Model):
     fan_out = models.BooleanField(
         default=False, help_text="Send on every channel with an address, not the first."
     )
+    recipient_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Events of this type that one recipient gets; empty means no limit.",
+    )
+    recipient_limit_seconds = models.PositiveIntegerField(
+        default=3_600, help_text="Within how many seconds."
+    )
     when_uncovered = models.CharField(
         max_length=6, choices=WhenUncovered, default=WhenUncovered.REJECT
     )
