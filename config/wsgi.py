@@ -9,6 +9,7 @@ import django
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
+from django.utils.module_loading import import_string
 
 from txmsg.embedded.processes import die_with_parent
 from txmsg.front import Front
@@ -21,6 +22,8 @@ if server is not None and server.pid is not None:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 application = Front()
+# By its name: its models are there only now.
+import_string("events.refusals.begin_writing")()
 
 
 @receiver(connection_created)

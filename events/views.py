@@ -14,7 +14,16 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from events import api_keys, batch, intake, networks, problems, rates, strict_json
+from events import (
+    api_keys,
+    batch,
+    intake,
+    networks,
+    problems,
+    rates,
+    refusals,
+    strict_json,
+)
 from events.api_keys import Caller
 from events.intake import Accepted
 from events.models import Scope
@@ -45,6 +54,7 @@ def api_view(*methods: str) -> Callable[[View], View]:
             # Cookies play no part: broken ones would be answered with new ones.
             request.COOKIES.clear()
             request.META.pop("CSRF_COOKIE_NEEDS_UPDATE", None)
+            caller: Caller | None = None
             try:
                 _check_line(request, allowed)
                 caller = api_keys.authenticate(
@@ -53,6 +63,7 @@ def api_view(*methods: str) -> Callable[[View], View]:
                 )
                 answer = view(request, caller, *args, **kwargs)
             except Refused as refused:
+                refusals.note(request, refused, caller or refused.caller)
                 return _with_rates(request, problems.response(request, refused))
             except Exception as error:
                 return problems.response(request, _fault_of_ours(request, error))
@@ -98,11 +109,29 @@ def post_batch(request: HttpRequest, caller: Caller) -> HttpResponse:
     )
     results = [_result(n, result) for n, result in enumerate(answer.results)]
     rejected = sum("problem" in result for result in results)
+    if rejected:
+        refusals.note(request, _refused_part(answer), caller)
     summary = {"accepted": len(results) - rejected, "rejected": rejected}
     headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
     status = 207 if rejected else 200 if answer.is_replay else 202
     body = {"summary": summary, "results": results}
     return problems.json_line(body, status=status, headers=headers)
+
+
+def _refused_part(answer: batch.Answer) -> Refused:
+    """Return what a batch that was taken in part was refused for."""
+    refused = {
+        number: result
+        for number, result in enumerate(answer.results)
+        if isinstance(result, Refused)
+    }
+    first = next(iter(refused.values()))
+    faults = [fault for n, one in refused.items() for fault in batch.faults_of(n, one)]
+    detail = (
+        f"{len(refused)} of {len(answer.results)} events are refused; the others were "
+        "taken in."
+    )
+    return Refused(207, first.code, detail, errors=faults)
 
 
 def charge(request: HttpRequest, caller: Caller, count: int) -> None:
@@ -191,6 +220,7 @@ def read_body(request: HttpRequest, *, longest: int = MAX_BODY_BYTES) -> bytes:
         raise _incomplete() from None
     if len(body) > longest:
         raise _too_large(longest)
+    request.txmsg_body = body  # type: ignore[attr-defined]
     if len(body) < length:
         raise _incomplete()
     return body

@@ -81,6 +81,8 @@ SQL_WRITERS = {
         "events/identities.py",
         "events_eventidentity",
     ): "the door keeps the caller's keys",
+    ("events/refusals.py", "events_refusalcount"): "refusals' own writer",
+    ("events/refusals.py", "events_refusedrequest"): "refusals' own writer",
     ("events/storing.py", "events_eventidentity"): "keys, in the statement of events",
     (
         "events/storing.py",
@@ -108,6 +110,8 @@ SQL_WRITERS = {
     ): "live_channels, for the door",
 }
 ORM_WRITERS = {
+    ("events/refusals.py", "RefusalCount"): "refusals' own writer",
+    ("events/refusals.py", "RefusedRequest"): "refusals' own writer",
     ("history/recording/executions.py", "Execution"): "history's own writer",
     ("templates_app/content_blocks.py", "ContentBlockVersion"): "a block's own writer",
     ("templates_app/proofing.py", "Proof"): "proofs' own writer",
@@ -129,6 +133,8 @@ GUARDED_MODELS = {
     "Proof",
     "ProofRecipient",
     "PublicationLog",
+    "RefusalCount",
+    "RefusedRequest",
     "ShadowResult",
     "ShadowRun",
     "Tally",

@@ -47,6 +47,10 @@ TABS = [
     ("Templates", "templates_app.template"),
     ("History", "history.execution"),
 ]
+EVENT_TABS = [
+    ("Event history", "events.event"),
+    ("Refused requests", "events.refusedrequest"),
+]
 
 
 def list_of(label: str) -> str:
@@ -60,7 +64,7 @@ def place_of(address: str) -> tuple[str, str] | None:
         for name, _, model in entries:
             if address == list_of(model):
                 return section, name
-    for name, model in TABS:
+    for name, model in [*TABS, *EVENT_TABS]:
         if address == list_of(model):
             return SECTIONS[0][1][0][0], name
     return None

@@ -24,6 +24,7 @@ from events.models.facts import (
     Stage,
     Work,
 )
+from events.models.refused import RefusalCount, RefusedRequest
 
 __all__ = [
     "ApiKey",
@@ -37,6 +38,8 @@ __all__ = [
     "EventType",
     "IdentityKind",
     "Lane",
+    "RefusalCount",
+    "RefusedRequest",
     "Scope",
     "Source",
     "Stage",

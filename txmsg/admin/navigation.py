@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from templates_app.models import Message, MessageStatus, Template
 from txmsg.admin.browse import sent_today
-from txmsg.places import SECTIONS, TABS, list_of
+from txmsg.places import EVENT_TABS, SECTIONS, TABS, list_of
 
 # The section in which event types and keys stand, and the page of the API.
 _OF_DEVELOPERS = "Set-up"
@@ -38,10 +38,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the tabs over the three lists of transactional messages."""
-    shown = [(name, model) for name, model in TABS if _may_view(request, model)]
+    """Return the tabs over the lists of transactional messages, and of events."""
+    return [_tabs_of(request, TABS), _tabs_of(request, EVENT_TABS)]
+
+
+def _tabs_of(request: HttpRequest, tabs: list[tuple[str, str]]) -> dict[str, Any]:
+    shown = [(name, model) for name, model in tabs if _may_view(request, model)]
     items = [{"title": name, "link": list_of(model)} for name, model in shown]
-    return [{"models": [model for _, model in shown], "items": items}]
+    return {"models": [model for _, model in shown], "items": items}
 
 
 def start_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
