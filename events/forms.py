@@ -30,7 +30,7 @@ from events.models import (
 )
 from events.samples import TYPICAL, NamedSample
 
-_EXPIRIES = [
+EXPIRIES = [
     ("", "Never"),
     ("30", "In 30 days"),
     ("90", "In 90 days"),
@@ -390,7 +390,7 @@ class ApiKeyForm(forms.Form):
     )
     expires_in_days = forms.TypedChoiceField(
         label="Expires",
-        choices=_EXPIRIES,
+        choices=EXPIRIES,
         required=False,
         coerce=int,
         empty_value=None,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -200,6 +201,13 @@ def _prune_counts() -> None:
         first = today - timedelta(days=KEPT_DAYS)
         RefusalCount.objects.filter(day__lt=first).delete()
         _pruned_on = today
+
+
+def count_of(source_id: int, *, days: int) -> int:
+    """Return how many requests of a source were refused in the last days."""
+    first = timezone.localdate() - timedelta(days=days - 1)
+    counts = RefusalCount.objects.filter(source_id=source_id, day__gte=first)
+    return counts.aggregate(total=Sum("count"))["total"] or 0
 
 
 def forget() -> None:

@@ -110,6 +110,7 @@ SQL_WRITERS = {
     ): "live_channels, for the door",
 }
 ORM_WRITERS = {
+    ("events/usage.py", "UsageDay"): "usage's own writer",
     ("events/refusals.py", "RefusalCount"): "refusals' own writer",
     ("events/refusals.py", "RefusedRequest"): "refusals' own writer",
     ("history/recording/executions.py", "Execution"): "history's own writer",
@@ -138,6 +139,7 @@ GUARDED_MODELS = {
     "ShadowResult",
     "ShadowRun",
     "Tally",
+    "UsageDay",
     "Version",
     "Work",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,10 +14,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
-from events import api_keys
+from events import api_keys, refusals, usage
 from events.admin_lists import OwnPages, SelectFilter, short_moment
 from events.forms import ApiKeyForm, SourceForm
+from events.key_forms import RotateKeyForm
 from events.models import ApiKey, Source
+
+_SOON = timedelta(days=7)
 
 
 class ActiveFilter(SelectFilter):
@@ -80,13 +83,18 @@ class SourceAdmin(OwnPages, ModelAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        """Add making and revoking keys."""
+        """Add making, rotating and revoking keys."""
         view = self.admin_site.admin_view
         return [
             path(
                 "<int:pk>/keys/new/",
                 view(self.create_key_view),
                 name="events_source_create_key",
+            ),
+            path(
+                "<int:pk>/keys/<int:key_pk>/rotate/",
+                view(self.rotate_key_view),
+                name="events_source_rotate_key",
             ),
             path(
                 "<int:pk>/keys/<int:key_pk>/revoke/",
@@ -99,11 +107,17 @@ class SourceAdmin(OwnPages, ModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Add the keys of the source."""
+        """Add the keys of the source, and how much it posted."""
         source = kwargs.get("obj")
         if source is not None:
-            context |= {"source": source, "keys": source.keys.all()}
-            context["now"] = timezone.now()
+            context |= {
+                "source": source,
+                "keys": source.keys.all(),
+                "now": timezone.now(),
+                "soon": timezone.now() + _SOON,
+                "usage": usage.chart_of(usage.of_source(source.pk)),
+                "refused": refusals.count_of(source.pk, days=usage.DAYS),
+            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     def create_key_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -111,7 +125,6 @@ class SourceAdmin(OwnPages, ModelAdmin):
         source = self._source(request, pk)
         form = ApiKeyForm(request.POST or None, source=source)
         context: dict[str, Any] = {
-            "source": source,
             "form": form,
             "question": f"A new key for {source.name}",
             "explanation": ["It is shown once, on the next page: have a place for it."],
@@ -119,22 +132,44 @@ class SourceAdmin(OwnPages, ModelAdmin):
             "back": reverse("admin:events_source_change", args=[pk]),
             "title": "Create key",
         }
-        template = "events/confirm.html"
         if request.method == "POST" and form.is_valid():
-            days = form.cleaned_data["expires_in_days"]
-            key, context["text"] = api_keys.create(
+            key, text = api_keys.create(
                 source,
                 scopes=form.cleaned_data["scopes"],
-                expires_at=timezone.now() + timedelta(days=days) if days else None,
+                expires_at=_after_days(form.cleaned_data["expires_in_days"]),
             )
             self.log_change(request, source, f"Created the key {key}.")
-            context |= {"key": key, "title": "The new key"}
-            context["address"] = request.build_absolute_uri("/api/v1/events")
-            template = "events/new_key.html"
-        site = self.admin_site.each_context(request)
-        answer = render(request, template, {**site, **context})
-        answer["Cache-Control"] = "no-store"
-        return answer
+            return self._new_key(request, context, key, text)
+        return self._render(request, "events/confirm.html", context)
+
+    def rotate_key_view(
+        self, request: HttpRequest, pk: int, key_pk: int
+    ) -> HttpResponse:
+        """Ask when a key ends; make another that may do the same, and show it once."""
+        source = self._source(request, pk)
+        old = get_object_or_404(ApiKey, pk=key_pk, source=source, revoked_at=None)
+        form = RotateKeyForm(request.POST or None, key=old)
+        context: dict[str, Any] = {
+            "form": form,
+            "question": f"Replace {old}?",
+            "explanation": [
+                "The new key may do the same, and is shown once, on the next page: "
+                "have a place for it. Until the old one ends, both work."
+            ],
+            "button": "Create the new key",
+            "back": reverse("admin:events_source_change", args=[pk]),
+            "title": "Rotate key",
+        }
+        if request.method == "POST" and form.is_valid():
+            key, text = api_keys.rotate(
+                old,
+                hours=form.cleaned_data["ends_in_hours"],
+                expires_at=_after_days(form.cleaned_data["expires_in_days"]),
+            )
+            self.log_change(request, source, f"Replaced the key {old} by {key}.")
+            old.refresh_from_db()
+            return self._new_key(request, context | {"old": old}, key, text)
+        return self._render(request, "events/confirm.html", context)
 
     def revoke_key_view(
         self, request: HttpRequest, pk: int, key_pk: int
@@ -151,15 +186,17 @@ class SourceAdmin(OwnPages, ModelAdmin):
         context = {
             "question": f"Revoke {key}?",
             "explanation": [
-                "Whoever uses it is refused from now on. This cannot be undone."
+                "Whoever uses it is refused from now on. This cannot be undone.",
+                f"It was last used on {short_moment(key.last_used_at)}."
+                if key.last_used_at
+                else "It was never used.",
             ],
             "button": "Revoke it",
             "danger": True,
             "back": back,
             "title": "Revoke key",
         }
-        site = self.admin_site.each_context(request)
-        return render(request, "events/confirm.html", {**site, **context})
+        return self._render(request, "events/confirm.html", context)
 
     @admin.display(description="Active", boolean=True, ordering="is_active")
     def active(self, source: Source) -> bool:
@@ -181,6 +218,22 @@ class SourceAdmin(OwnPages, ModelAdmin):
         used = [key.last_used_at for key in source.keys.all() if key.last_used_at]
         return short_moment(max(used)) if used else "–"
 
+    def _new_key(
+        self, request: HttpRequest, context: dict[str, Any], key: ApiKey, text: str
+    ) -> HttpResponse:
+        """Show a key, this once."""
+        address = request.build_absolute_uri("/api/v1/events")
+        more = {"key": key, "text": text, "address": address, "title": "The new key"}
+        return self._render(request, "events/new_key.html", {**context, **more})
+
+    def _render(
+        self, request: HttpRequest, template: str, context: dict[str, Any]
+    ) -> HttpResponse:
+        site = self.admin_site.each_context(request)
+        answer = render(request, template, {**site, **context})
+        answer["Cache-Control"] = "no-store"
+        return answer
+
     def _source(self, request: HttpRequest, pk: int) -> Source:
         if not self.has_change_permission(request):
             raise PermissionDenied
@@ -188,3 +241,7 @@ class SourceAdmin(OwnPages, ModelAdmin):
         if source is None:
             raise Http404
         return source
+
+
+def _after_days(days: int | None) -> datetime | None:
+    return timezone.now() + timedelta(days=days) if days else None

@@ -24,7 +24,7 @@ from events.models.facts import (
     Stage,
     Work,
 )
-from events.models.refused import RefusalCount, RefusedRequest
+from events.models.usage import RefusalCount, RefusedRequest, UsageDay
 
 __all__ = [
     "ApiKey",
@@ -44,6 +44,7 @@ __all__ = [
     "Source",
     "Stage",
     "TypeKind",
+    "UsageDay",
     "WhenUncovered",
     "Work",
     "all_scopes",

@@ -1,4 +1,4 @@
-"""What was refused at the door: the newest requests of each source, and how many."""
+"""What sources did, for people: what was refused, and how much came on a day."""
 
 from __future__ import annotations
 
@@ -64,3 +64,17 @@ class RefusalCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} {self.code} on {self.day}"
+
+
+class UsageDay(models.Model):
+    """The events of one day, counted for all sources when somebody looked.
+
+    `counts` is ``{"<source id>": {"processed": 12, "open": 1}}``.
+    """
+
+    day = models.DateField(primary_key=True)
+    counted_at = models.DateTimeField()
+    counts = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return str(self.day)
