@@ -18,6 +18,7 @@ import pytest
 import trustme
 
 from templates_app.rendering.message import Attachment, RenderedMessage
+from txmsg import outside
 from txmsg.channels import attachments, bodies, mime
 from txmsg.channels.attachments import Fetcher, File, NotFetched
 
@@ -327,13 +328,13 @@ def test_what_comes_compressed_is_refused(fetcher: Fetcher, port: int) -> None:
 )
 def test_no_way_of_writing_it_makes_an_address_public(number: str) -> None:
     """IPv6 has many ways to name an IPv4 address."""
-    assert not attachments._is_public(number)
+    assert not outside.is_public(number)
 
 
 @pytest.mark.parametrize("number", ["8.8.8.8", "2606:4700::1", "64:ff9b::808:808"])
 def test_public_addresses_are(number: str) -> None:
     """Those that DNS64 makes of one included."""
-    assert attachments._is_public(number)
+    assert outside.is_public(number)
 
 
 @pytest.mark.parametrize("path", ["x" * 100_000, "\x00", "\ud800"])

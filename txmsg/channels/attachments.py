@@ -7,16 +7,11 @@ too large or too slow is given up. It must not know the database or the queue.
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import mimetypes
-import socket
 import ssl
-import threading
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -24,19 +19,12 @@ import httpx
 from templates_app.rendering.attachments import refused_ending
 from templates_app.rendering.fields import MAX_ATTACHMENTS
 from templates_app.rendering.message import Attachment
+from txmsg import outside
 
 MAX_BYTES = 5_000_000
 MAX_BYTES_IN_ALL = 10_000_000
 SECONDS = 10.0
 _LONGEST_MEDIA_TYPE = 255
-# IPv6 addresses that lead to an IPv4 one, and those that anybody's server may have.
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_UNICAST = ipaddress.IPv6Network("2000::/3")
-_SPECIAL = (
-    ipaddress.ip_network("192.0.0.0/24"),
-    ipaddress.ip_network("192.88.99.0/24"),
-    ipaddress.ip_network("3fff::/20"),
-)
 _GONE = frozenset({404, 410})
 
 
@@ -123,12 +111,18 @@ class Fetcher:
         return self._kept[url]
 
     def _load(self, url: str, deadline: float) -> tuple[str, bytes]:
-        target = _target(url, self.allowed_hosts)
+        rules = outside.Rules(
+            "attachment", "TXMSG_ATTACHMENT_HOSTS", self.allowed_hosts
+        )
+        try:
+            target = outside.look_up(url, rules)
+        except outside.NotCalled as error:
+            raise NotFetched(str(error), is_passing=error.is_passing) from None
         ends_at = min(deadline, time.monotonic() + SECONDS)
         seconds = ends_at - time.monotonic()
         if seconds <= 0:
             raise NotFetched("There was no time to fetch it.", is_passing=True)
-        watch = _Watch(seconds)
+        watch = outside.Watch(seconds)
         try:
             with self._opened().stream(
                 "GET",
@@ -165,105 +159,6 @@ class Fetcher:
                 limits=httpx.Limits(max_keepalive_connections=0),
             )
         return self._client
-
-
-class _Watch:
-    """Cuts a connection off in time: httpx waits anew for every byte that comes."""
-
-    def __init__(self, seconds: float) -> None:
-        self._ends_at = time.monotonic() + seconds
-        self._timer: threading.Timer | None = None
-        self._socket: socket.socket | None = None
-
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take the connection when it is made, before TLS takes it over."""
-        if event != "connection.connect_tcp.complete":
-            return
-        self._socket = info["return_value"].get_extra_info("socket").dup()
-        seconds = max(0.0, self._ends_at - time.monotonic())
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def end(self) -> None:
-        """Let go of the connection."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer.join()
-        if self._socket is not None:
-            self._socket.close()
-
-    def _cut(self) -> None:
-        with contextlib.suppress(OSError):  # its other end was faster
-            if self._socket is not None:
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where a file is loaded from: an address of a number, for a host of a name.
-
-    The number is looked up once and judged: a name could lead elsewhere a moment later.
-    """
-
-    address: str
-    host: str
-    name: str
-
-
-def _target(url: str, allowed_hosts: Collection[str]) -> _Target:
-    """Return where to load an address from; raise NotFetched if it must not be."""
-    try:
-        parts = urlsplit(url)
-        name, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        raise NotFetched("The address of the attachment cannot be read.") from None
-    is_allowed = name in allowed_hosts
-    if not name or "@" in parts.netloc or parts.scheme not in ("http", "https"):
-        raise NotFetched("The address of the attachment is not a plain https address.")
-    if parts.scheme == "http" and not is_allowed:
-        raise NotFetched(f"Attachments are fetched over https; {name} is not.")
-    if port not in (None, 80, 443) and not is_allowed:
-        raise NotFetched(f"Attachments are fetched from port 443, not {port}.")
-    number = _number_of(name, port or (443 if parts.scheme == "https" else 80))
-    if not is_allowed and not _is_public(number):
-        raise NotFetched(
-            f"{name} lies in a private network; TXMSG_ATTACHMENT_HOSTS can allow it."
-        )
-    shown = f"[{number}]" if ":" in number else number
-    place = f"{shown}:{port}" if port else shown
-    rest = parts.path or "/"
-    query = f"?{parts.query}" if parts.query else ""
-    host = f"{name}:{port}" if port else name
-    return _Target(f"{parts.scheme}://{place}{rest}{query}", host, name)
-
-
-def _number_of(name: str, port: int) -> str:
-    try:
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        is_passing = error.errno == socket.EAI_AGAIN
-        raise NotFetched(
-            f"There is no host {name} to fetch the attachment from.",
-            is_passing=is_passing,
-        ) from None
-    except (UnicodeError, OSError):
-        raise NotFetched("The address of the attachment names no host.") from None
-    return str(found[0][4][0])
-
-
-def _is_public(number: str) -> bool:
-    address = ipaddress.ip_address(number.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is None and (address not in _UNICAST or address.sixtofour):
-            return False
-        address = inner or address
-    if any(address in network for network in _SPECIAL):
-        return False
-    return address.is_global and not address.is_multicast
 
 
 def _check_status(status: int, name: str) -> None:
