@@ -27,6 +27,7 @@ from events import (
 from events.admission import Checked
 from events.api_keys import Caller
 from events.problems import Refused
+from events.webhooks import outbox
 
 _COLUMNS = {
     "id": "uuid",
@@ -116,19 +117,21 @@ def store(
     values = {**_values(checked, event_id), "source": caller.source_id}
     with orphans_refused():
         if not request.keys:
-            return _moment(statements.rows(_INSERT_ONE, values))
+            return _moment(statements.rows(outbox.telling(_INSERT_ONE), values))
         if len(request.keys) == 1:
             (key,) = request.keys
             values |= {"kind": key.kind.value, "scope": key.scope_id, "key": key.text}
             values["fingerprint"] = request.fingerprint
-            return _moment(statements.rows(_INSERT_ONE_WITH_KEY, values))
+            return _moment(
+                statements.rows(outbox.telling(_INSERT_ONE_WITH_KEY), values)
+            )
         with transaction.atomic():
             claims = [identities.Claim(request, key, event_id) for key in request.keys]
             if len(identities.take(claims)) < len(claims):
                 # What this transaction inserted so far belongs to no event.
                 transaction.set_rollback(True)
                 return None
-            return _moment(statements.rows(_INSERT_ONE, values))
+            return _moment(statements.rows(outbox.telling(_INSERT_ONE), values))
 
 
 def store_all(events: Mapping[UUID, Checked], caller: Caller) -> datetime:
@@ -141,7 +144,9 @@ def store_all(events: Mapping[UUID, Checked], caller: Caller) -> datetime:
         name: _PACKED[kind](row[name] for row in rows)
         for name, kind in _COLUMNS.items()
     }
-    found = statements.rows(_INSERT_MANY, {**values, "source": caller.source_id})
+    found = statements.rows(
+        outbox.telling(_INSERT_MANY), {**values, "source": caller.source_id}
+    )
     return cast("datetime", _moment(found))
 
 

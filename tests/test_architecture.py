@@ -88,6 +88,9 @@ SQL_WRITERS = {
         "events/storing.py",
         "events_work",
     ): "the first row, in the statement of its event",
+    ("events/webhooks/outbox.py", "events_webhookmessage"): "the outbox's own writer",
+    ("events/webhooks/queue.py", "events_webhookattempt"): "the outbox's own writer",
+    ("events/webhooks/queue.py", "events_webhookmessage"): "the outbox's own writer",
     ("events/work/claiming.py", "events_work"): "work's own writer",
     ("events/work/leases.py", "events_work"): "work's own writer",
     ("events/work/operating.py", "events_work"): "work's own writer",
@@ -141,6 +144,8 @@ GUARDED_MODELS = {
     "Tally",
     "UsageDay",
     "Version",
+    "WebhookAttempt",
+    "WebhookMessage",
     "Work",
 }
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from events import arrays, statements, work
 from events.models import Event, EventType, Work
+from events.webhooks import outbox
 from events.work import Claim, claiming
 from history import recording
 from history.models import DeliveryStatus, Tally
@@ -104,6 +105,8 @@ def test_a_wave_takes_a_bounded_number_of_statements_whatever_its_size(
     with counted(monkeypatch) as marking_took:
         marked = mark(claimed)
     results = sent(claimed)
+    # Asked once a second, by whoever comes first.
+    assert not outbox.is_wanted()
     with counted(monkeypatch) as recording_took:
         recorded = recording.record(results, lease_no=claimed.lease_no)
 

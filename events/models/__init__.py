@@ -25,11 +25,20 @@ from events.models.facts import (
     Work,
 )
 from events.models.usage import RefusalCount, RefusedRequest, UsageDay
+from events.models.webhooks import (
+    EndpointStatus,
+    WebhookAttempt,
+    WebhookEndpoint,
+    WebhookMessage,
+    WebhookName,
+    WebhookStatus,
+)
 
 __all__ = [
     "ApiKey",
     "Channel",
     "ContractMode",
+    "EndpointStatus",
     "Event",
     "EventContext",
     "EventIdentity",
@@ -45,6 +54,11 @@ __all__ = [
     "Stage",
     "TypeKind",
     "UsageDay",
+    "WebhookAttempt",
+    "WebhookEndpoint",
+    "WebhookMessage",
+    "WebhookName",
+    "WebhookStatus",
     "WhenUncovered",
     "Work",
     "all_scopes",

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from events import arrays, statements, work
+from history.recording import announcing
 from history.results import Ended, Ending
 
 # One statement for both: the second half looks only when the first has its locks. It
@@ -65,6 +66,7 @@ def end_taken(endings: Sequence[Ending], *, lease_no: int) -> list[Ended]:
     """End rows that an operator took over; the caller holds the locks of both."""
     ended = finish(endings, lease_no=lease_no)
     end_events(endings, ended)
+    announcing.announce(ended)
     tally(ended)
     return ended
 

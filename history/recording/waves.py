@@ -12,6 +12,7 @@ from django.db import DataError, transaction
 
 from events import arrays, statements, work
 from history.models import Reason, SuppressionReason
+from history.recording import announcing
 from history.recording import endings as ends
 from history.results import Ending, Postponement, Recorded, Results
 
@@ -56,6 +57,7 @@ def _record_at_once(results: Results, *, lease_no: int) -> Recorded:
         ends.lock(results.endings, asked)
         ended = ends.finish(results.endings, lease_no=lease_no)
         ends.end_events(results.endings, ended)
+        announcing.announce(ended)
         later = _postpone(results, lease_no=lease_no)
         _log_tries([p for p in tries if p.id in later])
         own = {row.id for row in ended}
