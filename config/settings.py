@@ -217,6 +217,10 @@ DEFAULT_FROM_EMAIL = env.str(
 # Hosts that may give attachments over http and from private networks; all others must
 # be public and speak https.
 TXMSG_ATTACHMENT_HOSTS = env.list("TXMSG_ATTACHMENT_HOSTS", default=[])
+# Hosts that may be told by webhooks over http, at any port and in private networks; all
+# others must be public and speak https. How long what was told is kept.
+TXMSG_WEBHOOK_HOSTS = env.list("TXMSG_WEBHOOK_HOSTS", default=[])
+TXMSG_WEBHOOK_DAYS = env.int("TXMSG_WEBHOOK_DAYS", default=14)
 # Under which address the world reaches this server: images in mails are loaded there.
 TXMSG_LOCAL_URL = "http://127.0.0.1:8000"
 TXMSG_PUBLIC_URL = env.str("TXMSG_PUBLIC_URL", default="").rstrip("/") or (

@@ -10,12 +10,14 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 from redis.exceptions import RedisError
 
 from events import partitions, pressure, valkey
 from events.models import Lane
 from txmsg import breaker, sweeper, worker
 from txmsg.models import Heartbeat
+from txmsg.webhooks import settling
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ def findings() -> list[Finding]:
             _look("partitions", _partitions),
             _look("sweeper", _sweeper),
             _look("backlog", warn=_backlog),
+            _look("webhooks", warn=_webhooks),
         ]
     found.append(_look("storage", _storage))
     queue = _look("queue", _queue)
@@ -124,6 +127,11 @@ def _backlog() -> str:
     if age <= settings.TXMSG_BACKLOG_SECONDS:
         return ""
     return f"the bulk lane is {age:.0f} s behind, and takes no more events (503)"
+
+
+def _webhooks() -> str:
+    """Say which receivers take nothing; what they are told waits, so no problem."""
+    return "; ".join(settling.warnings(now=timezone.now()))
 
 
 def _storage() -> str:

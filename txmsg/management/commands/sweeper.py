@@ -1,4 +1,4 @@
-"""`manage.py sweeper`: the sweeper process; `up` runs it."""
+"""`manage.py sweeper`: the sweeper process, which sends webhooks too; `up` runs it."""
 
 import signal
 import threading
@@ -7,12 +7,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from txmsg import sweeper
+from txmsg.webhooks import courier
 
 
 class Command(BaseCommand):
-    """Sweep every second until stopped."""
+    """Sweep every second until stopped; send webhooks beside."""
 
-    help = "Ring for what is due and resolve what a dead worker left, every second."
+    help = (
+        "Ring for what is due and resolve what a dead worker left, every second; "
+        "send webhooks."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take a name, to be seen in the list of processes."""
@@ -23,4 +27,5 @@ class Command(BaseCommand):
         stopped = threading.Event()
         for which in (signal.SIGTERM, signal.SIGINT):
             signal.signal(which, lambda *_: stopped.set())
-        sweeper.run(stopped.wait)
+        with courier.running():
+            sweeper.run(stopped.wait)
