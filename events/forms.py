@@ -44,6 +44,8 @@ SCOPES_IN_USE = (
     Scope.EVENTS_CRITICAL,
     Scope.DELIVERIES_READ,
     Scope.CONTENT_READ,
+    Scope.WEBHOOKS_READ,
+    Scope.WEBHOOKS_WRITE,
 )
 """The scopes that an address of the API asks for; the others change nothing yet."""
 
