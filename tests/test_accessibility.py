@@ -7,6 +7,7 @@ finding, and with nothing wider than a phone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
@@ -73,11 +74,18 @@ ELSEWHERE = [
     "/admin/events/eventtype/",
     "/admin/events/eventtype/{type}/change/",
     "/admin/history/execution/",
+    "/admin/events/webhookendpoint/",
+    "/admin/events/webhookendpoint/add/",
+    "/admin/events/webhookendpoint/{webhook}/change/",
+    "/admin/events/webhookendpoint/{webhook}/rotate/",
+    "/admin/events/webhookendpoint/{webhook}/recover/do/",
+    "/admin/events/webhookmessage/",
+    "/admin/events/webhookmessage/{told}/change/",
 ]
 
 
 @pytest.fixture(scope="module")
-def ids(demonstrated: drill.Installation) -> dict[str, int]:
+def ids(demonstrated: drill.Installation) -> dict[str, Any]:
     """Return rows of the demonstration: a live message, a draft of blocks, a type."""
     [(message, event_type)] = demonstrated.query(
         "SELECT id, event_type_id FROM templates_app_message "
@@ -90,17 +98,42 @@ def ids(demonstrated: drill.Installation) -> dict[str, int]:
     [(block,)] = demonstrated.query(
         "SELECT id FROM templates_app_contentblock WHERE internal_name = 'salutation'"
     )
+    webhook, told = told_of_something(demonstrated)
     return {
         "message": message,
         "type": event_type,
         "template": template,
         "block": block,
+        "webhook": webhook,
+        "told": told,
     }
+
+
+def told_of_something(running: drill.Installation) -> tuple[Any, int]:
+    """Return an endpoint that fails, and a message that it did not take."""
+    [(webhook,)] = running.query(
+        "INSERT INTO events_webhookendpoint (id, source_id, url, description, events,"
+        " event_types, status, secret_seed, old_secret_seed, failures, failing_since,"
+        " last_problem) SELECT gen_random_uuid(), id, 'https://192.0.2.1/hooks', '',"
+        " '{}', '{}', 'disabled', 'seed:', '', 9, now(), 'It answered 500.'"
+        " FROM events_source LIMIT 1 RETURNING id"
+    )
+    [(told,)] = running.query(
+        "INSERT INTO events_webhookmessage (endpoint_id, name, data, occurred_at,"
+        f" due_at, attempts) VALUES ('{webhook}', 'event.failed', '{{}}', now(), now(),"
+        " 1) RETURNING id"
+    )
+    running.query(
+        "INSERT INTO events_webhookattempt (message_id, number, started_at, seconds,"
+        f" status_code, answer, problem) VALUES ({told}, 1, now(), 0.1, 500, 'broken',"
+        " 'It answered 500.') RETURNING number"
+    )
+    return webhook, told
 
 
 @pytest.fixture(scope="module")
 def page(
-    browser: Browser, running: drill.Installation, ids: dict[str, int]
+    browser: Browser, running: drill.Installation, ids: dict[str, Any]
 ) -> Iterator[Page]:
     """Return a page of an administrator, and a draft made of blocks."""
     base = f"http://127.0.0.1:{running.port}"
@@ -137,7 +170,7 @@ def opened(page: Page, address: str) -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, *ELSEWHERE])
 def test_a_page_is_usable_by_everybody(
-    page: Page, ids: dict[str, int], path: str
+    page: Page, ids: dict[str, Any], path: str
 ) -> None:
     """In light and dark; at 390 px nothing has to be scrolled sideways."""
     address = path.format(**ids)
@@ -151,7 +184,7 @@ def test_a_page_is_usable_by_everybody(
 
 
 def test_what_opens_over_the_editor_is_usable_too(
-    page: Page, ids: dict[str, int]
+    page: Page, ids: dict[str, Any]
 ) -> None:
     opened(page, f"/admin/templates_app/message/{ids['blocks']}/change/")
     page.fill("[name=subject]", "Order {{ ctx.order.nmber }}")

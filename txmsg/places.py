@@ -30,6 +30,7 @@ SECTIONS: list[tuple[str, list[tuple[str, str, str]]]] = [
             ("Event types", "bolt", "events.eventtype"),
             ("Mobile apps", "smartphone", "templates_app.mobileapp"),
             ("Sources and API keys", "key", "events.source"),
+            ("Webhooks", "webhook", "events.webhookendpoint"),
             ("Suppression list", "block", "history.suppression"),
         ],
     ),
@@ -37,6 +38,7 @@ SECTIONS: list[tuple[str, list[tuple[str, str, str]]]] = [
         "Operations",
         [
             ("Inbox", "inbox", "txmsg.inboxmessage"),
+            ("Webhook messages", "outbox", "events.webhookmessage"),
             ("Users", "person", "auth.user"),
             ("Groups", "group", "auth.group"),
         ],
