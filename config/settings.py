@@ -263,6 +263,8 @@ TXMSG_FREE_DISK_MB = env.int("TXMSG_FREE_DISK_MB", default=512)
 # revoked key ends to work. And how far apart, in seconds, a lane is rung for at least.
 TXMSG_INTAKE_CACHE_SECONDS = 1.0
 TXMSG_RING_SECONDS = 0.005
+# Whether callers of Adobe Campaign may post in its way, to its addresses.
+TXMSG_ADOBE_ALIAS = env.bool("TXMSG_ADOBE_ALIAS", default=False)
 # A folder in which the crash drill says where a process is to die; empty elsewhere.
 TXMSG_FAILPOINTS = env.str("TXMSG_FAILPOINTS", default="")
 

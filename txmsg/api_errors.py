@@ -1,6 +1,7 @@
 """What Django answers when no view was reached or one failed, in the API's own shape.
 
-Under `/api/` that is problem details; elsewhere Django's pages, the 404 in our dress.
+Under `/api/`, and at Adobe's addresses if they are served, that is problem details;
+elsewhere Django's pages, the 404 in our dress.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
@@ -64,4 +66,7 @@ def _page_in_our_dress(request: HttpRequest, exception: Exception) -> HttpRespon
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/")
+    path = request.path_info
+    return path.startswith("/api/") or (
+        settings.TXMSG_ADOBE_ALIAS and "/campaign/mc" in path
+    )
