@@ -6,18 +6,38 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+
+def of_port(port: int) -> Callable[[], socket.socket]:
+    """Return what connects to a server on a port of this machine."""
+    return lambda: socket.create_connection(("127.0.0.1", port))
+
+
+def of_socket(path: str) -> Callable[[], socket.socket]:
+    """Return what connects to a server on a Unix socket."""
+
+    def connect() -> socket.socket:
+        made = socket.socket(socket.AF_UNIX)
+        made.connect(path)
+        return made
+
+    return connect
 
 
 class Lossy:
-    """Passes bytes on to a server; resets the client before the first `lose` answers.
+    """Passes bytes on; resets the client before the next answers that are to be lost.
 
-    The server has answered by then: what it was asked for is done.
+    The server has answered by then: what it was asked for is done. `lose` counts down;
+    an answer is what `is_answer` says of a piece that the server sent.
     """
 
-    def __init__(self, port: int, *, lose: int) -> None:
-        self._target = ("127.0.0.1", port)
-        self._left = lose
+    def __init__(
+        self, connect: Callable[[], socket.socket], is_answer: Callable[[bytes], bool]
+    ) -> None:
+        self._connect = connect
+        self._is_answer = is_answer
+        self.lose = 0
         self.lost = 0
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -26,6 +46,9 @@ class Lossy:
 
     def close(self) -> None:
         """Take no more connections."""
+        # Closing alone does not wake who waits in accept().
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _listen(self) -> None:
@@ -37,7 +60,7 @@ class Lossy:
                 ).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, socket.create_connection(self._target) as server:
+        with client, self._connect() as server:
             back = threading.Thread(
                 target=self._answers, args=(server, client), daemon=True
             )
@@ -52,7 +75,7 @@ class Lossy:
     def _answers(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while piece := server.recv(65_536):
-                if self._is_lost():
+                if self._is_lost(piece):
                     # RST instead of FIN, as a crashed middle box does it.
                     linger = struct.pack("ii", 1, 0)
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -61,18 +84,26 @@ class Lossy:
                     return
                 client.sendall(piece)
 
-    def _is_lost(self) -> bool:
+    def _is_lost(self, piece: bytes) -> bool:
+        if not self._is_answer(piece):
+            return False
         with self._lock:
-            self._left -= 1
-            is_lost = self._left >= 0
+            is_lost = self.lose > 0
+            self.lose -= is_lost
             self.lost += is_lost
             return is_lost
 
 
 @contextlib.contextmanager
-def lossy(port: int, *, lose: int) -> Iterator[Lossy]:
+def lossy(
+    connect: Callable[[], socket.socket],
+    *,
+    lose: int = 0,
+    is_answer: Callable[[bytes], bool] = bool,
+) -> Iterator[Lossy]:
     """Have a broken network before a server on this machine."""
-    made = Lossy(port, lose=lose)
+    made = Lossy(connect, is_answer)
+    made.lose = lose
     try:
         yield made
     finally:

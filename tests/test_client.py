@@ -40,7 +40,7 @@ from txmsg_client.transport import to_json
 
 from events.models import Event, EventType
 from tests import factories
-from tests.lossy import lossy
+from tests.lossy import lossy, of_port
 from tests.scripted import Said, Scripted, scripted
 
 ID = UUID("01a2099b-ace9-73ff-b485-ba91aee35100")
@@ -548,14 +548,14 @@ def test_when_the_answer_is_lost_the_next_try_gets_it(
 ) -> None:
     key, port = factories.make_key(), live_server.thread.port
     event = new_event(event_type)
-    with lossy(port, lose=3) as network:
+    with lossy(of_port(port), lose=3) as network:
         client = Client(f"http://127.0.0.1:{network.port}", key)
         client._transport.sleep = waits.append
         accepted = client.send(event)
         client.close()
     assert (network.lost, len(waits)) == (3, 3)
     assert accepted.is_replay
-    with lossy(port, lose=1) as network:
+    with lossy(of_port(port), lose=1) as network:
         client = Client(f"http://127.0.0.1:{network.port}", key)
         client._transport.sleep = waits.append
         done = client.send_batch([event, event])
