@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import quote
 from uuid import UUID
 
 from txmsg_client.results import (
@@ -16,8 +17,11 @@ from txmsg_client.results import (
     BatchResult,
     Event,
     NewEvent,
+    Preview,
+    Recipient,
     Validation,
     body_of,
+    set_fields,
 )
 from txmsg_client.transport import Answer, Patience, Transport
 
@@ -139,11 +143,10 @@ class Client:
 
     def cancel(
         self, event_id: UUID | str, *, idempotency_key: str | None = None
-    ) -> Mapping[str, Any]:
+    ) -> Event:
         """Stop what has not left; raise `Conflict` (``too_late``) if all of it has."""
         path = f"{_EVENTS}/{_id(event_id)}/cancel"
-        data: Mapping[str, Any] = self._post(path, None, idempotency_key).data
-        return data
+        return Event.of(self._post(path, None, idempotency_key).data)
 
     def replay(
         self, event_id: UUID | str, *, idempotency_key: str | None = None
@@ -152,6 +155,30 @@ class Client:
         path = f"{_EVENTS}/{_id(event_id)}/replay"
         answer = self._post(path, None, idempotency_key)
         return Accepted.of(answer.data, is_replay=_is_replay(answer))
+
+    def preview(
+        self,
+        message: str,
+        *,
+        ctx: Mapping[str, Any] | None = None,
+        recipient: Recipient | None = None,
+        language: str | None = None,
+        version: Literal["published", "draft"] | int = "published",
+    ) -> Preview:
+        """Render a message, by its internal name, with given data; nothing is sent.
+
+        Without a context it is that of its sample. The key needs the scope
+        ``messages:preview``.
+        """
+        body: dict[str, Any] = {"version": version}
+        if ctx is not None:
+            body["ctx"] = ctx
+        if recipient is not None:
+            body["recipient"] = set_fields(recipient)
+        if language is not None:
+            body["language"] = language
+        path = f"/api/v1/messages/{quote(message, safe='')}/preview"
+        return Preview.of(self._transport.ask("POST", path, body=body).data)
 
     def _post(self, path: str, body: Any, key: str | None) -> Answer:
         made = uuid.uuid4().hex if key is None else key

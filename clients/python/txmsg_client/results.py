@@ -57,15 +57,16 @@ def body_of(event: NewEvent | Mapping[str, Any]) -> Mapping[str, Any]:
     """Return an event as the API takes it: without the fields that are not set."""
     if isinstance(event, Mapping):
         return event
-    body = _set_fields(event)
-    recipient = _set_fields(event.recipient)
+    body = set_fields(event)
+    recipient = set_fields(event.recipient)
     if event.recipient.push:
-        recipient["push"] = [_set_fields(device) for device in event.recipient.push]
+        recipient["push"] = [set_fields(device) for device in event.recipient.push]
     # An empty context is data too: the contract may ask for nothing.
     return {**body, "recipient": recipient, "ctx": event.ctx}
 
 
-def _set_fields(value: Any) -> dict[str, Any]:
+def set_fields(value: Any) -> dict[str, Any]:
+    """Return the fields of a value that are set."""
     given = {each.name: getattr(value, each.name) for each in fields(value)}
     return {name: it for name, it in given.items() if it not in (None, (), {})}
 
@@ -143,12 +144,14 @@ class Validation:
     """What would become of an event; nothing was stored.
 
     `would_send` says what would go out, as txmsg shows it: channel, address, message.
+    `duplicate_of` is the event that has this external_id and these data already.
     """
 
     valid: bool
     problems: list[Fault]
     warnings: list[Fault]
     would_send: list[Mapping[str, Any]]
+    duplicate_of: UUID | None
     raw: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -159,6 +162,7 @@ class Validation:
             problems=_faults(data.get("problems")),
             warnings=_faults(data.get("warnings")),
             would_send=list(data.get("would_send") or []),
+            duplicate_of=_id(data.get("duplicate_of")),
             raw=data,
         )
 
@@ -203,7 +207,6 @@ class Delivery:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
         """Return what an answer says."""
-        retry_of = data.get("retry_of")
         return cls(
             id=UUID(data["id"]),
             channel=data["channel"],
@@ -215,7 +218,7 @@ class Delivery:
             sent_at=_when(data.get("sent_at")),
             provider_id=data.get("provider_id"),
             possible_duplicate=bool(data.get("possible_duplicate", False)),
-            retry_of=UUID(retry_of) if retry_of else None,
+            retry_of=_id(data.get("retry_of")),
             attempts=[_attempt(each) for each in data.get("attempts") or []],
             raw=data,
         )
@@ -271,6 +274,47 @@ class Event:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A message rendered with given data; nothing was sent.
+
+    `parts` are its texts by name, such as ``subject``, ``html`` and ``text``. `errors`
+    say why it was not rendered: ``{"code", "message", "part", "line", "column",
+    "path"}``. `misfits` are what does not fit the contract, which would have an event
+    refused if `would_be_refused`.
+    """
+
+    message: str
+    version: int | None
+    channel: str
+    language: str
+    is_rendered: bool
+    parts: Mapping[str, str]
+    headers: Mapping[str, str]
+    errors: list[Mapping[str, Any]]
+    misfits: list[Fault]
+    would_be_refused: bool
+    raw: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """Return what an answer says."""
+        contract = data.get("contract") or {}
+        return cls(
+            message=data["message"],
+            version=data.get("version"),
+            channel=data["channel"],
+            language=data["language"],
+            is_rendered=bool(data["is_rendered"]),
+            parts=data["parts"],
+            headers=data.get("headers") or {},
+            errors=list(data.get("errors") or []),
+            misfits=_faults(contract.get("errors")),
+            would_be_refused=bool(contract.get("would_be_refused", False)),
+            raw=data,
+        )
+
+
 def _attempt(data: Mapping[str, Any]) -> Attempt:
     return Attempt(
         number=data["number"],
@@ -286,6 +330,10 @@ def _faults(given: Sequence[Mapping[str, Any]] | None) -> list[Fault]:
         Fault(*(str(each.get(name, "")) for name in Fault.__slots__))
         for each in given or []
     ]
+
+
+def _id(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
 
 
 def _when(text: str | None) -> datetime | None:
