@@ -38,16 +38,6 @@ EXPIRIES = [
 ]
 BACK_FIELD = "_back"
 """Sent with what was typed by somebody who, asked whether to save it, would not."""
-SCOPES_IN_USE = (
-    Scope.EVENTS_WRITE,
-    Scope.EVENTS_READ,
-    Scope.EVENTS_CRITICAL,
-    Scope.DELIVERIES_READ,
-    Scope.CONTENT_READ,
-    Scope.WEBHOOKS_READ,
-    Scope.WEBHOOKS_WRITE,
-)
-"""The scopes that an address of the API asks for; the others change nothing yet."""
 
 
 def name_problem(name: str, *, of: EventType | None = None) -> str:
@@ -77,13 +67,9 @@ def name_problem(name: str, *, of: EventType | None = None) -> str:
     )
 
 
-def _scope_choices(offered: list[str]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return these scopes as choices, those that nothing asks for yet apart."""
-    labels = [(str(s.value), str(s.label)) for s in Scope if s.value in offered]
-    used = [choice for choice in labels if choice[0] in SCOPES_IN_USE]
-    unused = [choice for choice in labels if choice[0] not in SCOPES_IN_USE]
-    groups = [("", used), ("Not used yet", unused)]
-    return [(name, choices) for name, choices in groups if choices]
+def _scope_choices(offered: list[str]) -> list[tuple[str, str]]:
+    """Return these scopes as choices, in the order in which they are told."""
+    return [(str(s.value), str(s.label)) for s in Scope if s.value in offered]
 
 
 class SampleForm(forms.Form):
