@@ -102,9 +102,9 @@ def test_an_event_is_answered_in_adobes_way(door: Door) -> None:
 
 def test_numbers_of_a_context_come_back_with_their_digits(door: Door) -> None:
     EventType.objects.update(contract={"type": "object"})
-    answer = post(door, b'{"email": "ada@example.com", "ctx": {"total": 10.10}}')
+    answer = post(door, b'{"email": "ada@example.com", "ctx": {"total":10.10}}')
     assert answer.status_code == 202
-    assert b'"total": 10.10}' in answer.content
+    assert b'"total":10.10}' in answer.content
 
 
 @pytest.mark.parametrize("known", ["EVTcartAbandoned", "cartAbandoned"])

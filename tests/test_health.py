@@ -48,6 +48,7 @@ def test_when_all_is_there_it_is_ready(client: Client) -> None:
         "partitions",
         "sweeper",
         "backlog",
+        "webhooks",
         "storage",
         "queue",
         "workers",

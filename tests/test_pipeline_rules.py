@@ -675,6 +675,7 @@ def test_a_late_worker_cannot_record_what_the_sweeper_took_over(
 
 def test_the_claim_is_bounded_by_the_index_of_due_rows(version: Version) -> None:
     accept(version, 3)
+    claiming._read_rules()
     explained = statements.rows(
         "EXPLAIN " + claiming._DUE,
         {
