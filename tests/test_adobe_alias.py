@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import known_types
+from events import known_types, valkey
 from events.models import (
     ApiKey,
     Event,
     EventContext,
     EventOutcome,
     EventType,
+    Source,
     Work,
 )
 from events.problems import Refused
@@ -325,6 +326,18 @@ def test_methods_and_scopes_are_those_of_the_door(door: Door) -> None:
     ApiKey.objects.update(scopes=["events:write"])
     key = post(door).json()["PKey"]
     assert get(door, key).json()["code"] == "missing_scope"
+
+
+def test_events_count_against_the_rate_of_the_source(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(valkey, "_resting_until", 0.0)
+    Source.objects.update(rate_per_minute=1)
+    first, second = post(door), post(door)
+    assert (first.status_code, second.status_code) == (202, 429)
+    assert int(second["Retry-After"]) > 0
+    assert "RateLimit" in first
+    assert Event.objects.count() == 1
 
 
 def test_an_event_is_found_by_its_own_name_and_source_only(door: Door) -> None:

@@ -36,6 +36,7 @@ def _switched(view: views.View) -> views.View:
 def post_event(request: HttpRequest, caller: Caller, name: str) -> HttpResponse:
     """Accept one event as `events.views.post_event` does, in Adobe's words."""
     caller.require(Scope.EVENTS_WRITE)
+    views.charge(request, caller, 1)
     key = views.idempotency_key(request)
     given = strict_json.loads(views.read_body(request))
     try:
