@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import random
 import smtplib
 import socket
 import subprocess
@@ -195,3 +196,21 @@ def test_a_gate_loses_the_answer_to_a_commit(gated: Gated) -> None:
         gated.ask()
     assert gated.tell() == {"postgres": 1}
     assert gated.ask() == COMMITTED
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_write"),
+    [
+        (b"C\0\0\0\x0bCOMMIT\0", True),
+        (b"T\0\0\0\x1c\0\x01now\0\0\0D\0\0\0\x04C\0\0\0\x0dSELECT 1\0", True),
+        (b"T\0\0\0\x1c\0\x02marked\0\0live\0D\0C\0\0\0\x0dSELECT 50\0", True),
+        (b"T\0\0\0\x1c\0\x01now\0\0\0C\0\0\0\x0dSELECT 0\0", False),
+        (b"T\0\0\0\x1c\0\x01id\0\0\0D\0\0\0\x04C\0\0\0\x0dSELECT 1\0", False),
+    ],
+)
+def test_the_answer_to_a_write_is_told_from_others(
+    answer: bytes, is_write: bool
+) -> None:
+    door = gate.Door("nowhere", random.Random(1), cut=1.0)
+    assert door._is_cut(answer + b"Z\0\0\0\x05I") == is_write
+    assert not door._is_cut(answer + b"Z\0\0\0\x05T"), "nothing is committed yet"

@@ -39,7 +39,8 @@ _MARK_LIVE = f"""
         WHERE v.id = ANY(%(versions)b) AND m.status = 'published'
         ORDER BY m.id FOR SHARE OF m
     ), marked AS ({work.MARK.format(only="AND version_id IN (SELECT id FROM live)")})
-    SELECT NULL::uuid, id FROM live UNION ALL SELECT id, NULL FROM marked
+    SELECT NULL::uuid AS marked, id AS live FROM live
+    UNION ALL SELECT id, NULL FROM marked
 """
 
 

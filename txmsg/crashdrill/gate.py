@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import json
 import random
+import re
 import socket
 import struct
 import sys
@@ -29,6 +30,9 @@ CONTROL = "gate.sock"
 # PostgreSQL's ReadyForQuery outside of a transaction: what was done is committed.
 _IDLE = b"Z\x00\x00\x00\x05I"
 _WRITES = (b"COMMIT\x00", b"INSERT ", b"UPDATE ", b"DELETE ")
+# Statements that write and answer with rows say SELECT: they are told by their columns.
+# The door's brings the moment at which the event was taken in, a mark what it marked.
+_WRITING_ROWS = re.compile(rb"(?:\x00.now|marked)\x00.*SELECT [1-9]", re.DOTALL)
 
 
 @dataclass
@@ -102,7 +106,8 @@ class Door:
     def _is_cut(self, piece: bytes) -> bool:
         if not self.cut or not piece.endswith(_IDLE):
             return False
-        return any(w in piece for w in _WRITES) and self.chance.random() < self.cut
+        is_write = any(w in piece for w in _WRITES) or _WRITING_ROWS.search(piece)
+        return bool(is_write) and self.chance.random() < self.cut
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
