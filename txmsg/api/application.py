@@ -60,6 +60,10 @@ class Application(NinjaAPI):
         """Raise Refused for what the caller did wrong, and the rest as it is."""
         raise refusal(exc)
 
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """Return the name of the function: no two have the same."""
+        return str(operation.view_func.__name__)
+
     def _get_urls(self) -> list[URLPattern | URLResolver]:
         return [
             *(path(route, endpoint(at)) for route, at in self.operations.items()),

@@ -45,21 +45,38 @@ def _status(text: str) -> str:
     return text
 
 
+def _never_null(schema: dict[str, Any]) -> None:
+    """Have the API's document say that a parameter is left out, not null."""
+    schema.update(schema.pop("anyOf")[0])
+    schema.pop("default", None)
+
+
+def _one_of_all(schema: dict[str, Any]) -> None:
+    _never_null(schema)
+    schema["enum"] = list(event_listing.STATUSES)
+
+
+def _text(longest: int) -> Any:
+    """Return what a text that may be left out has to be."""
+    return Field(min_length=1, max_length=longest, json_schema_extra=_never_null)
+
+
+_TIME = Field(json_schema_extra=_never_null)
+
+
 class Asked(BaseModel):
     """What events are asked for; what is left out asks for nothing."""
 
-    type: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+    type: Annotated[str | None, _text(64)] = None
     status: Annotated[
-        str | None,
-        AfterValidator(_status),
-        Field(json_schema_extra={"enum": list(event_listing.STATUSES)}),
+        str | None, AfterValidator(_status), Field(json_schema_extra=_one_of_all)
     ] = None
-    external_id: Annotated[str | None, Field(min_length=1, max_length=200)] = None
-    recipient: Annotated[str | None, Field(min_length=1, max_length=512)] = None
-    since: Annotated[schemas.When | None, BeforeValidator(_with_plus)] = None
-    until: Annotated[schemas.When | None, BeforeValidator(_with_plus)] = None
-    cursor: Annotated[str | None, Field(min_length=1, max_length=100)] = None
-    limit: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_PAGE)] = 50
+    external_id: Annotated[str | None, _text(200)] = None
+    recipient: Annotated[str | None, _text(512)] = None
+    since: Annotated[schemas.When | None, BeforeValidator(_with_plus), _TIME] = None
+    until: Annotated[schemas.When | None, BeforeValidator(_with_plus), _TIME] = None
+    cursor: Annotated[str | None, _text(100)] = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(_whole)] = 50
 
 
 @router.get("/events", auth=READ, response=shapes.EventPage)
