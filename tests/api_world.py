@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from events import ids
 from events.models import EventType
 from history.models import Suppression
 from templates_app.models import Message
@@ -36,6 +40,9 @@ CONTRACT: dict[str, Any] = {
 }
 
 
+_OF_SENT = ("get_content", "get_delivery", "get_event", "list_events", "replay_event")
+
+
 @dataclass
 class World:
     """An installation in which every example of the document can be tried."""
@@ -52,8 +59,11 @@ class World:
             "suppression_id": str(_entry(factories.unique("ada") + "@example.com").pk),
         }
         _entry("ada@example.com")
-        if operation in ("get_event", "list_events"):
-            names["event_id"] = self.sent_event()
+        if operation in _OF_SENT:
+            names["event_id"] = event_id = self.sent_event()
+            names["delivery_id"] = str(ids.delivery_id(UUID(event_id), 1))
+        if operation == "cancel_event":
+            names["event_id"] = self.later_event()
         if operation == "get_proof":
             path = f"/api/v1/messages/{self.message.internal_name}/proofs"
             body = {"recipients": [{"address": "ada@example.com", "name": "Ada"}]}
@@ -61,6 +71,14 @@ class World:
                 self.request("POST", path, body=body).json()["number"]
             )
         return names
+
+    def later_event(self) -> str:
+        later = (timezone.now() + timedelta(days=1)).isoformat()
+        caller = factories.make_caller(source_id=self.door.source.pk)
+        accepted = factories.accept(
+            self.event_type, caller, ctx=ORDER, scheduled_at=later
+        )
+        return str(accepted.id)
 
     def sent_event(self) -> str:
         accepted = factories.accept(

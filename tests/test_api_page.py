@@ -88,7 +88,9 @@ def code_of(world: World, server: str, language: str) -> list[tuple[int, str]]:
     for name, method, path, example in requests():
         named = {**example.path, **world.names(name)}
         here = {key: named[key] for key in example.path}
-        moved = dataclasses.replace(example, path=here)
+        # What it was used for in another language was another thing.
+        headers = {key: f"{it}-{language}" for key, it in example.headers.items()}
+        moved = dataclasses.replace(example, path=here, headers=headers)
         snippets = outline.snippets_of(moved, method, server + path)
         found += [(example.status, s.code) for s in snippets if s.key == language]
     return found

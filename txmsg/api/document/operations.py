@@ -102,6 +102,29 @@ TOLD: dict[str, Told] = {
         {200: Answered("What posting it would answer, and what would be sent.")}
     ),
     "get_event": Told({200: Answered("Where it stands.")}),
+    "cancel_event": Told(
+        {200: Answered("What had not left is stopped.")}, refusals=(409,)
+    ),
+    "replay_event": Told(
+        {
+            202: Answered(
+                "It is stored as a new event.",
+                headers=("Location",),
+                leads={"get_event": {"event_id": "id"}},
+            ),
+            200: Answered(
+                "It was replayed before: this is the first answer.",
+                headers=("Location", "Idempotent-Replayed"),
+            ),
+        },
+        refusals=(409, 410, 429),
+        takes_key=True,
+    ),
+    "get_delivery": Told({200: Answered("Where it stands.")}),
+    "get_content": Told(
+        {200: Answered("The message, and whether it is the one that was sent.")},
+        refusals=(409, 410),
+    ),
     "list_event_types": Told(
         {
             200: Answered(
@@ -171,6 +194,7 @@ TOLD: dict[str, Told] = {
 
 PARAMETERS = {
     "cursor": "`next_cursor` of the page before; without it, the first.",
+    "delivery_id": "The id of a delivery.",
     "event_id": "The id of an event.",
     "external_id": "Those with an id of yours.",
     "internal_name": "The internal name of a message.",
