@@ -31,7 +31,7 @@ _TOGETHER = (
 )
 # Long, too, and need none: for whoever comes next, each module whole. Begun last, they
 # would be waited for.
-_NEXT = ("test_crashdrill.py", "test_block_editor.py")
+_NEXT = ("test_crashdrill.py", "test_api_fuzzing.py", "test_block_editor.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:

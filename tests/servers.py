@@ -21,7 +21,7 @@ from txmsg.embedded import Home, Postgres, Server, Valkey, start, stop
 # Set while the services of a pytest run are up; its xdist workers inherit it.
 _STARTED = "TXMSG_TESTS_STARTED"
 # What says how to test stays; what says how to run goes.
-_KEPT = ("TXMSG_TEST_BROWSER",)
+_KEPT = ("TXMSG_TEST_BROWSER", "TXMSG_TEST_FUZZ")
 _READ_BY_SETTINGS = ("CSRF_TRUSTED_ORIGINS", "DEBUG", "DEFAULT_FROM_EMAIL", "EMAIL_URL")
 
 
