@@ -54,5 +54,6 @@ def test_every_answer_is_one_that_the_document_promises(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+        print(done.stdout[-1500:])  # noqa: T201  (what `pytest -rP` shows)
         assert re.search(r"(\d+) generated, \1 passed", done.stdout), done.stdout
         assert made.is_ready()

@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from ninja import Query
+from pydantic import BaseModel, Field
 
 from events.problems import Fault
 from txmsg.api.reading import refused
@@ -19,12 +19,26 @@ from txmsg.api.reading import refused
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 
-Cursor = Annotated[
-    str, Query(description="`next_cursor` of the page before; without it, the first.")
-]
-Limit = Annotated[
-    int, Query(ge=1, le=MAX_LIMIT, description="How many on a page; 50 unless given.")
-]
+
+class Paged(BaseModel):
+    """Which page of a list is asked for."""
+
+    cursor: str = Field(
+        default="",
+        description="`next_cursor` of the page before; without it, the first.",
+    )
+    limit: int = Field(
+        default=DEFAULT_LIMIT,
+        ge=1,
+        le=MAX_LIMIT,
+        description=f"How many on a page; {DEFAULT_LIMIT} unless given.",
+    )
+
+
+def never_null(schema: dict[str, Any]) -> None:
+    """Have the document say that a parameter is left out, not null."""
+    schema.update(schema.pop("anyOf")[0])
+    schema.pop("default", None)
 
 
 def page_of(

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from ninja import Router
+from ninja import Query, Router
 
 from events import catalogue
 from events.models import EventType, Scope
-from txmsg.api.listing import (
-    DEFAULT_LIMIT,
-    Cursor,
-    Limit,
-    cursor_of,
-    page_of,
-    read_cursor,
-)
+from txmsg.api.listing import Paged, cursor_of, page_of, read_cursor
 from txmsg.api.reading import KeyedRequest, KeyWith, not_found
 
 router = Router(tags=["Event types"])
 
 
 @router.get("/event-types", auth=KeyWith(Scope.EVENTS_READ))
-def list_event_types(
-    request: KeyedRequest,
-    cursor: Cursor = "",
-    limit: Limit = DEFAULT_LIMIT,
-) -> dict[str, Any]:
+def list_event_types(request: KeyedRequest, asked: Query[Paged]) -> dict[str, Any]:
     """The event types that this key's source may post, by name."""
-    found = catalogue.listed(request.auth, after=read_cursor(cursor), limit=limit + 1)
+    found = catalogue.listed(
+        request.auth, after=read_cursor(asked.cursor), limit=asked.limit + 1
+    )
     return page_of(
         [catalogue.summary(each) for each in found],
-        limit=limit,
-        cursor=lambda: cursor_of(found[limit - 1].name),
+        limit=asked.limit,
+        cursor=lambda: cursor_of(found[asked.limit - 1].name),
     )
 
 

@@ -17,11 +17,10 @@ from events.schemas import OneLine
 from history import suppressions
 from history.models import Suppression
 from txmsg.api.listing import (
-    DEFAULT_LIMIT,
-    Cursor,
-    Limit,
+    Paged,
     cursor_of,
     invalid_cursor,
+    never_null,
     page_of,
     read_cursor,
 )
@@ -49,36 +48,37 @@ class SuppressionIn(Strict):
     note: OneLine = Field(default="", max_length=1000, description="For people.")
 
 
+class Asked(Paged):
+    """What entries are asked for; what is left out asks for nothing."""
+
+    channel: ChannelName | None = Field(
+        default=None, description="Those of a channel.", json_schema_extra=never_null
+    )
+    reason: ReasonName | None = Field(
+        default=None, description="Those with a reason.", json_schema_extra=never_null
+    )
+    address: str = Field(
+        default="", max_length=512, description="Those of an address, in any case."
+    )
+
+
 @router.get("/suppressions", auth=KeyWith(Scope.SUPPRESSIONS_READ))
-def list_suppressions(
-    request: KeyedRequest,
-    channel: Annotated[
-        ChannelName | None, Query(description="Those of a channel.")
-    ] = None,
-    reason: Annotated[
-        ReasonName | None, Query(description="Those with a reason.")
-    ] = None,
-    address: Annotated[
-        str, Query(max_length=512, description="Those of an address, in any case.")
-    ] = "",
-    cursor: Cursor = "",
-    limit: Limit = DEFAULT_LIMIT,
-) -> dict[str, Any]:
+def list_suppressions(request: KeyedRequest, asked: Query[Asked]) -> dict[str, Any]:
     """The suppression list, those added last first."""
-    before = read_cursor(cursor)
+    before = read_cursor(asked.cursor)
     if before and not _ID.match(before):
         raise invalid_cursor()
     found = suppressions.listed(
-        channel=channel or "",
-        reason=reason or "",
-        address=address,
+        channel=asked.channel or "",
+        reason=asked.reason or "",
+        address=asked.address,
         before=int(before) if before else None,
-        limit=limit + 1,
+        limit=asked.limit + 1,
     )
     return page_of(
         [_shown(entry) for entry in found],
-        limit=limit,
-        cursor=lambda: cursor_of(str(found[limit - 1].pk)),
+        limit=asked.limit,
+        cursor=lambda: cursor_of(str(found[asked.limit - 1].pk)),
     )
 
 
