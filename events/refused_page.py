@@ -12,6 +12,8 @@ from events.body_masking import OMITTED
 from events.marked_json import Line
 from events.models import RefusedRequest
 
+_PROBLEM = ("type", "title", "status", "detail", "code", "retryable", "errors")
+_FAULT = ("pointer", "code", "message")
 _LINE = re.compile(r"\bat line (\d+)\b")
 
 
@@ -30,9 +32,18 @@ def page_of(refused: RefusedRequest, *, address: str) -> RefusedPage:
     return RefusedPage(
         refused,
         lines=_lines(refused),
-        problem=strict_json.dumps(refused.problem, indent=2),
+        problem=strict_json.dumps(_in_order(refused.problem), indent=2),
         curl=_curl(refused, f"{address}{refused.path}"),
     )
+
+
+def _in_order(problem: dict[str, Any]) -> dict[str, Any]:
+    """Return problem details as they were answered; the database orders keys anew."""
+    errors = [{name: fault[name] for name in _FAULT} for fault in problem["errors"]]
+    rest = {name: value for name, value in problem.items() if name not in _PROBLEM}
+    first = {name: problem[name] for name in _PROBLEM}
+    request_id = rest.pop("request_id")
+    return {**first, "errors": errors, **rest, "request_id": request_id}
 
 
 def _lines(refused: RefusedRequest) -> list[Line]:

@@ -22,6 +22,7 @@ from events.models import EventOutcome, UsageDay
 
 DAYS = 30
 READ_SECONDS = 5.0
+_CHEAP_SECONDS = 0.3
 OPEN = "open"
 """What the events of a day count as that have not ended."""
 # Nearly every event has ended so long after its day. One that has not is looked for
@@ -59,11 +60,13 @@ def of_source(source_id: int) -> list[Day]:
         row = kept.get(day)
         if row is not None and _is_good(row):
             continue
-        found = _count(day, until - time.monotonic())
+        began = time.monotonic()
+        found = _count(day, until - began)
         if found is None:
             break
         counts[day] = found
-        if day != today:
+        # Today is counted at each look, unless that is a burden.
+        if day != today or time.monotonic() - began > _CHEAP_SECONDS:
             _keep(day, found)
     return [
         Day(day, counts[day].get(str(source_id), {}) if day in counts else None)

@@ -38,6 +38,10 @@ async ([bad, within]) => {
   return found;
 }
 """
+_REFUSED = """
+    SELECT max(r.id) FROM events_refusedrequest r
+    JOIN events_source s ON s.id = r.source_id WHERE s.name = 'axe' GROUP BY s.id
+"""
 NARROW: ViewportSize = {"width": 390, "height": 844}
 PAGES = [
     "message/",
@@ -81,6 +85,10 @@ ELSEWHERE = [
     "/admin/events/webhookendpoint/{webhook}/recover/do/",
     "/admin/events/webhookmessage/",
     "/admin/events/webhookmessage/{told}/change/",
+    "/admin/events/source/{source}/change/",
+    "/admin/events/source/{source}/keys/{key}/rotate/",
+    "/admin/events/refusedrequest/",
+    "/admin/events/refusedrequest/{refused}/change/",
 ]
 
 
@@ -99,6 +107,7 @@ def ids(demonstrated: drill.Installation) -> dict[str, Any]:
         "SELECT id FROM templates_app_contentblock WHERE internal_name = 'salutation'"
     )
     webhook, told = told_of_something(demonstrated)
+    source, key, refused = refused_something(demonstrated)
     return {
         "message": message,
         "type": event_type,
@@ -106,6 +115,9 @@ def ids(demonstrated: drill.Installation) -> dict[str, Any]:
         "block": block,
         "webhook": webhook,
         "told": told,
+        "source": source,
+        "key": key,
+        "refused": refused,
     }
 
 
@@ -129,6 +141,23 @@ def told_of_something(running: drill.Installation) -> tuple[Any, int]:
         " 'It answered 500.') RETURNING number"
     )
     return webhook, told
+
+
+def refused_something(running: drill.Installation) -> tuple[int, int, int]:
+    """Return a source that was refused, its key, and the request."""
+    body = {"type": "order.confirmed", "recipient": {"email": "ada"}, "ctx": {"a b": 1}}
+    drills = running.key
+    running.key = running.manage("create_api_key", "--source=axe").split()[-1]
+    assert running.request("POST", "/api/v1/events", body)[0] == 422
+    running.key = drills
+    [(source, key)] = running.query(
+        "SELECT k.source_id, k.id FROM events_apikey k JOIN events_source s "
+        "ON s.id = k.source_id WHERE s.name = 'axe'"
+    )
+    # A thread of the web process writes it within a second or two.
+    assert running.wait(lambda: bool(running.query(_REFUSED)), seconds=60)
+    [(refused,)] = running.query(_REFUSED)
+    return source, key, refused
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from events.models import Work
+from events.models import ApiKey, Source, Work
 from tests import factories
 from txmsg import channels, worker
 from txmsg.management.options import stamped
@@ -102,3 +104,21 @@ def test_a_sweep_says_what_there_was_to_do() -> None:
 
 def test_lines_of_the_supervisor_have_the_time_of_day() -> None:
     assert re.fullmatch(r"\d\d:\d\d:\d\d txmsg: ending", stamped("ending"))
+
+
+def test_a_key_is_made_with_its_end_and_stands_alone_on_the_last_line() -> None:
+    code, said = run("create_api_key", "--source=shop", "--expires-in-days=30")
+    key = ApiKey.objects.get()
+    assert code == 0
+    assert said.splitlines()[-1].startswith(f"txk_{key.prefix}_")
+    assert key.expires_at is not None
+    assert timedelta(days=29) < key.expires_at - timezone.now() <= timedelta(days=30)
+    assert f"it expires on {timezone.localtime(key.expires_at):%Y-%m-%d}" in said
+    assert "it expires never" in run("create_api_key", "--source=shop")[1]
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "3651"])
+def test_a_key_cannot_end_before_it_begins(days: str) -> None:
+    with pytest.raises(CommandError, match="--expires-in-days takes"):
+        call_command("create_api_key", "--source=shop", f"--expires-in-days={days}")
+    assert not Source.objects.exists()

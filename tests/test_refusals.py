@@ -401,6 +401,9 @@ def test_the_page_marks_what_is_wrong_and_gives_the_request_as_curl(
     assert "/recipient/email is not a valid address" in text
     assert f"POST {PATH}" in text
     assert "Authorization: Bearer $TXMSG_KEY" in text
+    order = [f"&quot;{name}&quot;: " for name in ("type", "status", "code", "errors")]
+    places = [text.index(name, text.index("What was answered")) for name in order]
+    assert places == sorted(places)
     assert "ada@" not in text
     assert door.key not in text
 

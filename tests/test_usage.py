@@ -80,12 +80,25 @@ def test_events_are_counted_by_day_and_outcome_for_each_source(
 
 
 def test_a_day_that_is_over_is_counted_once(
-    source: Source, django_assert_num_queries: Any
+    source: Source, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(usage, "_CHEAP_SECONDS", 60)
     assert counted(source) == {}
     assert UsageDay.objects.count() == usage.DAYS - 1, "all but today"
     with django_assert_num_queries(6):  # the days, today, and what bounds its time
         usage.of_source(source.pk)
+
+
+def test_today_is_kept_for_a_while_when_counting_it_is_a_burden(
+    source: Source, event_type: EventType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "_CHEAP_SECONDS", -1)
+    make_events(source, event_type, 1)
+    assert counted(source) == {0: {"open": 1}}
+    make_events(source, event_type, 1)
+    assert counted(source) == {0: {"open": 1}}
+    UsageDay.objects.update(counted_at=timezone.now() - usage._BELIEVED)
+    assert counted(source) == {0: {"open": 2}}
 
 
 @pytest.mark.parametrize(

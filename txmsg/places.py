@@ -66,7 +66,8 @@ def place_of(address: str) -> tuple[str, str] | None:
         for name, _, model in entries:
             if address == list_of(model):
                 return section, name
-    for name, model in [*TABS, *EVENT_TABS]:
-        if address == list_of(model):
-            return SECTIONS[0][1][0][0], name
+    for tabs, (section, *_) in ((TABS, SECTIONS[0][1][0]), (EVENT_TABS, EVENT_TABS[0])):
+        for name, model in tabs:
+            if address == list_of(model):
+                return section, name
     return None
