@@ -185,6 +185,22 @@ def test_a_batch_larger_than_a_minute_waits_for_a_full_bucket_and_is_paid_later(
     assert door.post(batch, path=path).status_code == 429
 
 
+def test_every_way_by_which_events_come_in_is_counted(
+    door: Door, settings: Any
+) -> None:
+    settings.TXMSG_ADOBE_ALIAS = True
+    limit(door, 2)
+    event_id = door.post().json()["id"]
+    replay = f"{PATH}/{event_id}/replay"
+    assert door.post({}, path=replay).status_code == 202
+    assert door.post({}, path=replay).status_code == 429
+    name = f"/org/campaign/mcorg/{door.event_type.name}"
+    body = {"email": "ada@example.com", "ctx": door.body()["ctx"]}
+    assert door.post(body, path=name).status_code == 429
+    limit(door, None)
+    assert door.post(body, path=name).status_code == 202
+
+
 def test_a_bucket_is_never_fuller_than_full_and_is_forgotten_then(door: Door) -> None:
     limit(door, 60)
     door.post()

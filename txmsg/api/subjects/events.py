@@ -167,6 +167,7 @@ def replay_event(
     request: KeyedRequest, response: HttpResponse, event_id: str
 ) -> Status[dict[str, Any]]:
     """Take in the same data as a new event; the header Idempotency-Key is honoured."""
+    views.charge(request, request.auth, 1)
     key = views.idempotency_key(request)
     made = replaying.replay(_id(event_id), caller=request.auth, idempotency_key=key)
     if made is None:
