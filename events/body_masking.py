@@ -202,6 +202,8 @@ def _with_ancestors(pointers: Iterable[str]) -> set[str]:
 
 def _place(pointer: str, places: Mapping[str, str]) -> str:
     """Return a pointer as it is masked; of what the body has not, what of it stays."""
+    if pointer.startswith("?"):  # It stands in the query.
+        return pointer if is_name(pointer[1:]) else f"?{MASK}"
     above, missing = pointer, []
     while above and above not in places:
         above, _, step = above.rpartition("/")

@@ -41,6 +41,8 @@ _MOST_WAITING_BYTES = 8 * 1024 * 1024
 _MOST_BUCKETS = 10_000
 _MOST_ERRORS = 50
 _MOST_TYPES = 10_000
+# What a refusal adds of its own is kept if it tells nothing about a person.
+_EXTRAS = frozenset(["near", "event_id"])
 _PARTLY = 207
 _COUNT_UP = """
     INSERT INTO events_refusalcount AS kept (day, source_id, code, count)
@@ -119,7 +121,7 @@ def note(request: HttpRequest, refused: Refused, caller: Caller | None) -> None:
 
 def _note(request: HttpRequest, refused: Refused, caller: Caller) -> None:
     _count(caller.source_id, refused.code)
-    raw: bytes | None = getattr(request, "txmsg_body", None)
+    raw: bytes | None = getattr(request, "txmsg_raw", None)
     noted = _Noted(
         caller,
         timezone.now(),
@@ -229,6 +231,8 @@ def _type_names() -> set[str]:
 def _row(noted: _Noted, known_types: set[str]) -> RefusedRequest:
     errors = noted.refused.errors[:_MOST_ERRORS]
     problem = problems.details(noted.refused, errors)
+    for name in noted.refused.extra.keys() - _EXTRAS:
+        del problem[name]
     problem["request_id"] = noted.request_id
     pointers = [fault.pointer for fault in errors]
     body, note = _body_of(noted, pointers, known_types)

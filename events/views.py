@@ -220,7 +220,7 @@ def read_body(request: HttpRequest, *, longest: int = MAX_BODY_BYTES) -> bytes:
         raise _incomplete() from None
     if len(body) > longest:
         raise _too_large(longest)
-    request.txmsg_body = body  # type: ignore[attr-defined]
+    request.txmsg_raw = body  # type: ignore[attr-defined]
     if len(body) < length:
         raise _incomplete()
     return body

@@ -108,6 +108,18 @@ def test_a_pointer_to_what_is_not_there_names_only_names() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pointer", "shown"), [("?limit", "?limit"), ("?ada@example.com", f"?{MASK}")]
+)
+def test_what_stands_in_a_query_keeps_its_name(pointer: str, shown: str) -> None:
+    problem = {
+        "detail": "",
+        "errors": [{"pointer": pointer, "code": "x", "message": ""}],
+    }
+    (fault,) = masked_problem(problem, MaskedBody("", is_json=False))["errors"]
+    assert fault["pointer"] == shown
+
+
+@pytest.mark.parametrize(
     ("raw", "shown"),
     [
         (b'{"a": "Ada",\n "b": 12', '{"x": "xxx",\n "x": xx'),

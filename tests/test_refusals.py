@@ -209,6 +209,31 @@ def test_a_type_that_exists_stays_whatever_its_name_and_another_only_as_a_name(
     assert [row.type_name for row in kept()] == ["", "order.confirmd", known.name]
 
 
+def test_what_a_refusal_tells_beside_its_faults_is_kept_if_it_is_nobodys(
+    door: Door,
+) -> None:
+    """An event that cannot be stopped any more is answered with its addresses."""
+    event_id = door.post(door.body(external_id="ord-1")).json()["id"]
+    cancel = f"{PATH}/{event_id}/cancel"
+    assert door.post({}, path=cancel).status_code == 200
+    Event.objects.filter(pk=event_id).update(outcome="failed")
+    assert door.post({}, path=cancel).json()["event"]["recipient"]
+    assert door.post(door.body(external_id="ord-1", origin="x")).status_code == 409
+    conflict, late = kept()
+    assert conflict.problem["event_id"] == event_id
+    assert (late.code, late.path) == ("too_late", cancel)
+    assert "event" not in late.problem
+    assert "ada@example.com" not in repr(RefusedRequest.objects.values().last())
+
+
+def test_a_refused_post_of_any_address_is_kept_with_its_body(door: Door) -> None:
+    body = {"channel": "email", "address": "ada at example", "foo": [1]}
+    assert door.post(body, path="/api/v1/suppressions").status_code == 422
+    (row,) = kept()
+    assert row.path == "/api/v1/suppressions"
+    assert json.loads(row.body) == {"channel": "email", "address": MASK, "foo": [0]}
+
+
 # Never too many, never in the way
 
 
