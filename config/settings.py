@@ -122,10 +122,12 @@ TEMPLATES = [
 ]
 
 # No transaction of ours idles: one that does belongs to a frozen process, and others
-# wait for its locks.
+# wait for its locks. What we prepare (events.statements, nothing else) is planned once,
+# whatever its values: planning a statement took longer than running it.
 _database = env.db_url_config(DATABASE_URL)
 _database["OPTIONS"] = {
-    "options": "-c idle_in_transaction_session_timeout=15s",
+    "options": "-c idle_in_transaction_session_timeout=15s"
+    " -c plan_cache_mode=force_generic_plan",
     **_database.get("OPTIONS", {}),
 }
 DATABASES = {
