@@ -26,7 +26,7 @@ _TOGETHER = (
     "test_event_type_browser.py",
     "test_simulate_browser.py",
     "test_door_wire.py",
-    "test_api_page.py",
+    "test_api_page_browser.py",
     "test_crash.py",
 )
 # Long, too, and need none: for whoever comes next, each module whole. Begun last, they

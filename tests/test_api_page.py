@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Page
 
-from tests import drill, factories
+from tests import factories
 from tests.api_world import World, make_world
 from txmsg.api.document import codes, outline
 from txmsg.api.document.assembling import assemble
@@ -146,25 +145,3 @@ FORMS: dict[str, Callable[[Iterable[str]], str]] = {
     "python": "\n".join,
     "javascript": _as_javascript,
 }
-
-
-# --- in a browser
-
-
-@pytest.mark.installation
-def test_the_page_is_read_and_copied_from_in_a_browser(
-    page: Page, running: drill.Installation
-) -> None:
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(f"http://127.0.0.1:{running.port}{PAGE}")
-    section = page.locator("#type-drill")
-    section.get_by_role("button", name="Python").click()
-    assert section.locator("pre:visible").inner_text().startswith("import json")
-    other = page.locator("#post_event")
-    assert other.locator("pre:visible").first.inner_text().startswith("import json")
-    section.get_by_role("button", name="Copy").click()
-    section.get_by_role("button", name="Copied").wait_for()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert '"type": "drill"' in copied
-    page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
