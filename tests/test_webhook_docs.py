@@ -32,7 +32,7 @@ def snippet(language: str) -> str:
 
 
 def signed(**changes: Any) -> dict[str, str]:
-    moment = datetime.fromtimestamp(changes.pop("at", time.time()), UTC)
+    moment = datetime.fromtimestamp(time.time() + changes.pop("seconds", 0), UTC)
     made = signing.headers(
         webhook_id="msg_1",
         moment=moment,
@@ -46,8 +46,8 @@ CASES = [
     ({}, True),
     ({"secret": "whsec_BBBB"}, False),
     ({"webhook-id": "msg_2"}, False),
-    ({"at": time.time() - 600}, False),
-    ({"at": time.time() + 600}, False),
+    ({"seconds": -600}, False),
+    ({"seconds": 600}, False),
     ({"webhook-signature": "v1,short"}, False),
     ({"webhook-signature": "v2,AAAA"}, False),
 ]
