@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,17 +10,25 @@ from urllib.parse import quote
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
 from events import ids
-from events.models import EventType
+from events.models import (
+    EventType,
+    WebhookAttempt,
+    WebhookEndpoint,
+    WebhookMessage,
+    WebhookName,
+)
 from history.models import Suppression
 from templates_app.models import Message
 from tests import factories
 from tests.api_door import Door
 from txmsg.api.document.operations import Example
 from txmsg.channels.capture import CaptureChannel
+from txmsg.webhooks import endpoints
 
 ORDER = {"order": {"number": "10293", "total": "49.90", "currency": "EUR"}}
 CONTRACT: dict[str, Any] = {
@@ -40,6 +49,9 @@ CONTRACT: dict[str, Any] = {
 }
 
 
+HOOK_HOST = "shop.example.com"
+# One that an example pauses or removes is no other example's.
+_SPOILS_WEBHOOK = ("change_webhook", "remove_webhook")
 _OF_SENT = ("get_content", "get_delivery", "get_event", "list_events", "replay_event")
 
 
@@ -62,6 +74,10 @@ class World:
         if operation in _OF_SENT:
             names["event_id"] = event_id = self.sent_event()
             names["delivery_id"] = str(ids.delivery_id(UUID(event_id), 1))
+        if "webhook" in operation:
+            endpoint = self.webhook(anew=operation in _SPOILS_WEBHOOK)
+            names["webhook_id"] = str(endpoint.pk)
+            names["message_id"] = _told(endpoint)
         if operation == "cancel_event":
             names["event_id"] = self.later_event()
         if operation == "get_proof":
@@ -71,6 +87,18 @@ class World:
                 self.request("POST", path, body=body).json()["number"]
             )
         return names
+
+    def webhook(self, *, anew: bool) -> WebhookEndpoint:
+        found = WebhookEndpoint.objects.filter(description="The shop", status="active")
+        if not anew and (one := found.order_by("created_at").first()):
+            return one
+        made, _ = endpoints.create(
+            self.door.source,
+            url=f"https://{HOOK_HOST}/hooks/txmsg",
+            description="Another" if anew else "The shop",
+            events=[WebhookName.EVENT_PROCESSED, WebhookName.DELIVERY_FAILED],
+        )
+        return made
 
     def later_event(self) -> str:
         later = (timezone.now() + timedelta(days=1)).isoformat()
@@ -101,10 +129,15 @@ class World:
         headers: Any = None,
     ) -> Any:
         own = {"Authorization": f"Bearer {self.door.key}", **(headers or {})}
-        if body is not None:
+        if body is not None and method == "POST":
             return self.door.post(body, path=path, headers=own)
         return self.door.client.generic(
-            method, path, headers=own, query_params=query or None
+            method,
+            path,
+            "" if body is None else json.dumps(body),
+            content_type="application/json",
+            headers=own,
+            query_params=query or None,
         )
 
     def try_out(self, operation: str, method: str, path: str, example: Example) -> Any:
@@ -122,6 +155,7 @@ class World:
 
 def make_world(client: Client, monkeypatch: pytest.MonkeyPatch) -> World:
     """Make what the examples speak of, and a key that may do everything."""
+    monkeypatch.setattr(settings, "TXMSG_WEBHOOK_HOSTS", [HOOK_HOST])
     capture = CaptureChannel()
     monkeypatch.setattr("txmsg.pipeline.get_channel", lambda _name: capture)
     event_type = factories.make_event_type(
@@ -134,6 +168,50 @@ def make_world(client: Client, monkeypatch: pytest.MonkeyPatch) -> World:
     key = factories.make_key()
     door = Door(client, event_type, key)
     return World(door, event_type, message)
+
+
+def _told(endpoint: WebhookEndpoint) -> str:
+    """Return the webhook id of a message that was tried once, and waits."""
+    event_id = ids.new_event_id()
+    now = timezone.now()
+    message = WebhookMessage.objects.create(
+        endpoint=endpoint,
+        name=WebhookName.DELIVERY_FAILED,
+        event_id=event_id,
+        delivery_id=ids.delivery_id(event_id, 1),
+        data={
+            "event_id": str(event_id),
+            "event_type": "order.confirmed",
+            "external_id": "ord-10293",
+            "correlation_id": "req-77",
+            "metadata": {"shop": "paris"},
+            "status": "failed",
+            "reason": "rejected",
+            "delivery_id": str(ids.delivery_id(event_id, 1)),
+            "channel": "email",
+            "message": "order-confirmation",
+            "version": 7,
+            "attempts": 1,
+            "possible_duplicate": False,
+            "retry_of": None,
+            "provider": "mail.example.com",
+            "provider_id": None,
+        },
+        occurred_at=now,
+        due_at=now + timedelta(seconds=5),
+        attempts=1,
+    )
+    WebhookAttempt.objects.create(
+        message_id=message.pk,
+        number=1,
+        started_at=now,
+        seconds=0.031,
+        status_code=500,
+        answer="Oops",
+        problem="It answered 500.",
+    )
+    message.refresh_from_db(fields=["webhook_id"])
+    return str(message.webhook_id)
 
 
 def _entry(address: str) -> Suppression:

@@ -10,15 +10,18 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from events import contract
-from events.models import Scope, Source
+from events.models import Scope, Source, WebhookName
+from events.webhooks import outbox, queue
 from tests import factories
 from tests.api_world import World, make_world
-from txmsg.api.document import codes, operations
+from txmsg.api.document import codes
 from txmsg.api.document.assembling import assemble
 from txmsg.api.document.event_types import UNION
 from txmsg.api.document.operations import TOLD, Example, examples
+from txmsg.webhooks import courier, endpoints, signing
 
 DOCUMENT = "/api/v1/openapi.json"
 GENERAL = assemble(None)
@@ -129,10 +132,38 @@ def test_every_code_is_in_the_schema_of_a_problem() -> None:
     assert faults_by(GENERAL, problem, "no_such_code")
 
 
-def test_a_seam_for_webhooks_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "webhooks" not in GENERAL
-    monkeypatch.setitem(operations.WEBHOOKS, "delivery.sent", {"post": {}})
-    assert assemble(None)["webhooks"] == {"delivery.sent": {"post": {}}}
+def test_all_that_endpoints_are_told_stands_there_with_its_headers() -> None:
+    assert list(GENERAL["webhooks"]) == WebhookName.values
+    told = GENERAL["webhooks"]["delivery.sent"]["post"]
+    assert told["summary"] == WebhookName.DELIVERY_SENT.label
+    signed = signing.headers(
+        webhook_id="1", moment=timezone.now(), body=b"", with_secrets=["whsec_AAAA"]
+    )
+    assert [each["name"] for each in told["parameters"]] == list(signed)
+    named = [each["post"]["operationId"] for each in GENERAL["webhooks"].values()]
+    assert len({*named, *BY_NAME}) == len(named) + len(BY_NAME)
+
+
+@pytest.mark.django_db
+def test_what_an_endpoint_is_told_is_as_documented(world: World) -> None:
+    """By the bytes that are posted; of a delivery everything, of an event no more."""
+    endpoint = world.webhook(anew=True)
+    endpoints.change(endpoint, {"events": []})
+    outbox.forget()
+    world.sent_event()
+    endpoints.send_test(endpoint)
+    claimed = queue.claim({endpoint.pk: 10}, lease_seconds=60)
+    bodies = {each.name: json.loads(courier.body_of(each)) for each in claimed}
+    assert set(bodies) == {
+        "event.accepted",
+        "delivery.sent",
+        "event.processed",
+        "webhook.test",
+    }
+    for name, item in GENERAL["webhooks"].items():
+        schema = item["post"]["requestBody"]["content"]["application/json"]["schema"]
+        for other, body in bodies.items():
+            assert (not faults_by(GENERAL, schema, body)) == (name == other), name
 
 
 # --- every example is tried

@@ -21,7 +21,8 @@ from templates_app.models import ProofStatus
 from txmsg.api.shapes import AttachedFile, Finding, RenderFault
 
 
-def _one_of(values: list[str]) -> WithJsonSchema:
+def one_of(values: list[str]) -> WithJsonSchema:
+    """Return the schema of text that is one of some values."""
     return WithJsonSchema({"type": "string", "enum": list(dict.fromkeys(values))})
 
 
@@ -34,8 +35,8 @@ Moment = Annotated[
     str, _text(format="date-time", examples=["2026-11-23T09:15:00.131Z"])
 ]
 Address = Annotated[str, _text(description="An address below this host.")]
-ChannelName = Annotated[str, _one_of(list(Channel.values))]
-LaneName = Annotated[str, _one_of(list(Lane.values))]
+ChannelName = Annotated[str, one_of(list(Channel.values))]
+LaneName = Annotated[str, one_of(list(Lane.values))]
 Data = Annotated[dict[str, Any], Field(description="An object of any members.")]
 
 
@@ -55,7 +56,7 @@ class PostedEvent(Answer):
     """An event that was taken in."""
 
     id: Id
-    status: Annotated[str, _one_of(["pending", "not_covered"])]
+    status: Annotated[str, one_of(["pending", "not_covered"])]
     type: str
     external_id: str | None
     received_at: Moment
@@ -116,15 +117,15 @@ class EventType(Answer):
     name: str
     label: str
     description: str | None
-    kind: Annotated[str, _one_of(list(TypeKind.values))]
+    kind: Annotated[str, one_of(list(TypeKind.values))]
     lane: LaneName
     channels: list[ChannelName] = Field(description="In the order they are tried.")
     fan_out: bool = Field(description="Whether it goes out on all of them.")
     live_channels: list[ChannelName] = Field(
         description="Those with a published message."
     )
-    when_uncovered: Annotated[str, _one_of(list(WhenUncovered.values))]
-    contract_mode: Annotated[str, _one_of(list(ContractMode.values))]
+    when_uncovered: Annotated[str, one_of(list(WhenUncovered.values))]
+    contract_mode: Annotated[str, one_of(list(ContractMode.values))]
     ttl_seconds: int
     retention_days: int
     modified_at: Moment
@@ -150,7 +151,7 @@ class EventTypeSchema(Answer):
     """The contract of an event type, and a request that fits it."""
 
     type: str
-    contract_mode: Annotated[str, _one_of(list(ContractMode.values))]
+    contract_mode: Annotated[str, one_of(list(ContractMode.values))]
     contract: Data = Field(description="The JSON Schema (2020-12) of `ctx`.")
     request: Data = Field(description="A body for `POST /api/v1/events`.")
 
@@ -173,7 +174,7 @@ class Suppression(Answer):
     id: str
     channel: ChannelName
     address: str
-    reason: Annotated[str, _one_of(list(SuppressionReason.values))]
+    reason: Annotated[str, one_of(list(SuppressionReason.values))]
     note: str | None
     delivery_id: Id | None = Field(description="The delivery that bounced, if one did.")
     created_at: Moment
@@ -243,7 +244,7 @@ class ProofRecipient(Answer):
 
     address: str
     name: str | None
-    status: Annotated[str, _one_of(list(ProofStatus.values))]
+    status: Annotated[str, one_of(list(ProofStatus.values))]
     answer: str | None = Field(description="The provider's words, or what failed.")
     sent_at: Moment | None
 
@@ -255,7 +256,7 @@ class Proof(Answer):
     message: str
     channel: ChannelName
     language: str
-    status: Annotated[str, _one_of(list(ProofStatus.values))]
+    status: Annotated[str, one_of(list(ProofStatus.values))]
     created_at: Moment
     finished_at: Moment | None
     recipients: list[ProofRecipient]

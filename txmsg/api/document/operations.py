@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from txmsg.api.document import answers
+from txmsg.api.document import answers, webhooks
 
 _EXAMPLES = Path(__file__).with_name("examples.json")
 
-WEBHOOKS: dict[str, Any] = {}
+WEBHOOKS: dict[str, Any] = webhooks.section()
 """The section ``webhooks`` of the document: path items by the name of what is sent."""
 
 
@@ -73,6 +73,7 @@ _REPEATED = Answered(
     answers.PostedEvent,
     ("Location", "Idempotent-Replayed"),
 )
+_NOT_ACTIVE = (409,)
 _REPLAYED = ("Idempotent-Replayed",)
 
 TOLD: dict[str, Told] = {
@@ -189,6 +190,49 @@ TOLD: dict[str, Told] = {
     "get_suppression": Told({200: Answered("The entry.", answers.Suppression)}),
     "remove_address": Told({204: Answered("It is off the list.")}, refusals=(404,)),
     "remove_suppression": Told({204: Answered("It is off the list.")}),
+    "list_webhooks": Told({200: Answered("All of them.", webhooks.Webhooks)}),
+    "add_webhook": Told(
+        {
+            201: Answered(
+                "It is made. Keep the `secret`: it is shown this once.",
+                webhooks.MadeWebhook,
+                ("Location",),
+                leads={
+                    "get_webhook": {"webhook_id": "id"},
+                    "change_webhook": {"webhook_id": "id"},
+                    "test_webhook": {"webhook_id": "id"},
+                    "remove_webhook": {"webhook_id": "id"},
+                },
+            )
+        },
+        refusals=(409,),
+    ),
+    "get_webhook": Told({200: Answered("How it does.", webhooks.Webhook)}),
+    "change_webhook": Told({200: Answered("As it is now.", webhooks.Webhook)}),
+    "remove_webhook": Told({204: Answered("It is told nothing any more.")}),
+    "rotate_webhook_secret": Told(
+        {
+            200: Answered(
+                "Keep the `secret`: it is shown this once.", webhooks.WebhookSecret
+            )
+        }
+    ),
+    "test_webhook": Told(
+        {202: Answered("It is sent at once.", webhooks.QueuedWebhook)},
+        refusals=_NOT_ACTIVE,
+    ),
+    "list_webhook_messages": Told({200: Answered("A page.", webhooks.WebhookMessages)}),
+    "get_webhook_message": Told(
+        {200: Answered("Where it stands.", webhooks.WebhookMessage)}
+    ),
+    "redeliver_webhook_message": Told(
+        {202: Answered("It is sent at once.", webhooks.QueuedWebhook)},
+        refusals=_NOT_ACTIVE,
+    ),
+    "recover_webhook_messages": Told(
+        {202: Answered("They are sent at once.", webhooks.RecoveredWebhooks)},
+        refusals=_NOT_ACTIVE,
+    ),
 }
 
 
@@ -199,6 +243,7 @@ PARAMETERS = {
     "external_id": "Those with an id of yours.",
     "internal_name": "The internal name of a message.",
     "limit": "How many on a page; 50 unless given.",
+    "message_id": "The `webhook_id` of a message to the endpoint.",
     "name": "The name of an event type.",
     "number": "The number of a proof.",
     "recipient": "Those that were for an address, or went to it.",
@@ -207,6 +252,7 @@ PARAMETERS = {
     "suppression_id": "The id of an entry.",
     "type": "Those of an event type.",
     "until": "Those received before a time.",
+    "webhook_id": "The id of an endpoint.",
 }
 """What parameters mean that no route explains."""
 
@@ -221,4 +267,5 @@ def examples() -> Mapping[str, list[Example]]:
 def models() -> set[type[BaseModel]]:
     """Return every model of an answer."""
     told = (each for said in TOLD.values() for each in said.answers.values())
-    return {each.model for each in told if each.model is not None} | {answers.Problem}
+    answered = {each.model for each in told if each.model is not None}
+    return answered | {answers.Problem, *webhooks.BODIES.values()}

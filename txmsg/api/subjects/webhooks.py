@@ -8,13 +8,14 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from ninja import Query, Router, Status
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from events import schemas
 from events.models import EndpointStatus, Scope, Source, WebhookEndpoint
 from events.problems import Fault, Refused, rfc3339
 from events.schemas import OneLine, When
 from events.webhooks import queue
+from txmsg.api.listing import Paged, never_null
 from txmsg.api.reading import KeyedRequest, KeyWith, Strict, not_found, refused
 from txmsg.webhooks import endpoints, reading
 
@@ -28,40 +29,59 @@ _CODES = {
     "event_types": "invalid_choice",
 }
 _CURSOR = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
+_URL = (
+    "Where it is: https on port 443, a public address; hosts that the operator has "
+    "named are taken over http and at any port, too."
+)
+_DESCRIPTION = "For people."
+_EVENTS = (
+    f"What it is told, of {', '.join(f'`{name}`' for name in endpoints.SUBSCRIBABLE)}; "
+    "empty: everything."
+)
+_EVENT_TYPES = "Of which event types it is told; empty: of all."
 Names = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)]
+_NAME = Field(max_length=64, json_schema_extra={"enum": [*endpoints.SUBSCRIBABLE]})
+Events = Annotated[list[Annotated[str, _NAME]], Field(max_length=100)]
+
+
+def _left_out(about: str) -> Any:
+    """Return a field of a change: it may be left out, but is never null."""
+    return Field(default=None, description=about, json_schema_extra=never_null)
 
 
 class NewWebhook(Strict):
     """An endpoint to be made: where it is, and what it is told."""
 
-    url: str
-    description: OneLine = ""
-    events: Names = Field(default_factory=list)
-    event_types: Names = Field(default_factory=list)
+    url: str = Field(description=_URL)
+    description: OneLine = Field(default="", description=_DESCRIPTION)
+    events: Events = Field(default_factory=list, description=_EVENTS)
+    event_types: Names = Field(default_factory=list, description=_EVENT_TYPES)
 
 
 class WebhookChange(Strict):
     """What is to be different about an endpoint; the rest stays."""
 
-    url: str | None = None
-    description: OneLine | None = None
-    events: Names | None = None
-    event_types: Names | None = None
-    status: Literal["active", "paused"] | None = None
+    url: str | None = _left_out(_URL)
+    description: OneLine | None = _left_out(_DESCRIPTION)
+    events: Events | None = _left_out(_EVENTS)
+    event_types: Names | None = _left_out(_EVENT_TYPES)
+    status: Literal["active", "paused"] | None = _left_out(
+        "`paused`: it is sent nothing for now. `active`: what waits and what comes."
+    )
 
 
 class Since(Strict):
     """From when on what was given up is sent once more."""
 
-    since: When
+    since: When = Field(description="When it happened, at the earliest.")
 
 
-class Which(BaseModel):
+class Which(Paged):
     """Which messages are listed."""
 
-    status: Literal["", "pending", "delivered", "failed"] = ""
-    cursor: str = ""
-    limit: Annotated[int, Field(ge=1, le=reading.MAX_PAGE)] = 50
+    status: Literal["", "pending", "delivered", "failed"] = Field(
+        default="", description="Those with a status; `failed` are given up."
+    )
 
 
 @router.get("/webhooks", auth=READ)
@@ -126,7 +146,7 @@ def remove_webhook(request: KeyedRequest, webhook_id: str) -> Status[None]:
 
 
 @router.post("/webhooks/{webhook_id}/rotate-secret", auth=WRITE)
-def rotate_secret(
+def rotate_webhook_secret(
     request: KeyedRequest, response: HttpResponse, webhook_id: str
 ) -> dict[str, Any]:
     """Give an endpoint a new secret, shown in this answer only."""
@@ -149,7 +169,7 @@ def test_webhook(request: KeyedRequest, webhook_id: str) -> Status[dict[str, Any
 
 
 @router.get("/webhooks/{webhook_id}/messages", auth=READ)
-def list_messages(
+def list_webhook_messages(
     request: KeyedRequest, webhook_id: str, which: Query[Which]
 ) -> dict[str, Any]:
     """What an endpoint was told, newest first, with every attempt."""
@@ -168,7 +188,7 @@ def list_messages(
 
 
 @router.get("/webhooks/{webhook_id}/messages/{message_id}", auth=READ)
-def get_message(
+def get_webhook_message(
     request: KeyedRequest, webhook_id: str, message_id: str
 ) -> dict[str, Any]:
     """One message, with every attempt."""
@@ -184,7 +204,7 @@ def get_message(
     auth=WRITE,
     response={202: dict[str, Any]},
 )
-def redeliver(
+def redeliver_webhook_message(
     request: KeyedRequest, webhook_id: str, message_id: str
 ) -> Status[dict[str, Any]]:
     """Send a message once more, under its id; its schedule begins anew."""
@@ -200,7 +220,7 @@ def redeliver(
 @router.post(
     "/webhooks/{webhook_id}/recover", auth=WRITE, response={202: dict[str, Any]}
 )
-def recover(
+def recover_webhook_messages(
     request: KeyedRequest, webhook_id: str, given: Since
 ) -> Status[dict[str, Any]]:
     """Send everything once more that was given up since a moment."""
