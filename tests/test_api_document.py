@@ -38,6 +38,7 @@ BY_NAME = {
     operation["operationId"]: (path, method, operation)
     for path, method, operation in operations_of(GENERAL)
 }
+COUNTED = {"post_event", "post_batch", "replay_event"}
 EVERY_EXAMPLE = [
     pytest.param(name, example, id=f"{name}: {example.summary}")
     for name, listed in examples().items()
@@ -164,6 +165,31 @@ def test_what_an_endpoint_is_told_is_as_documented(world: World) -> None:
         schema = item["post"]["requestBody"]["content"]["application/json"]["schema"]
         for other, body in bodies.items():
             assert (not faults_by(GENERAL, schema, body)) == (name == other), name
+
+
+def test_what_counts_against_a_rate_says_so() -> None:
+    """What the source's rate leaves stands in answers of what is counted alone."""
+    rates = {"RateLimit", "RateLimit-Policy"}
+    for path, method, operation in operations_of(GENERAL):
+        answers = operation["responses"]
+        is_counted = operation["operationId"] in COUNTED
+        assert ("429" in answers) == is_counted, f"{method} {path}"
+        for answer in answers.values():
+            if "$ref" not in answer:
+                assert (rates <= answer["headers"].keys()) == is_counted, path
+    refused = GENERAL["components"]["responses"]["429"]
+    assert {"Retry-After", *rates} <= refused["headers"].keys()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_those_are_counted_that_are_said_to_be(name: str, world: World) -> None:
+    Source.objects.filter(pk=world.door.source.pk).update(rate_per_minute=1000)
+    path, method, operation = BY_NAME[name]
+    [example, *_] = examples()[name]
+    answer = world.try_out(name, method, path, example)
+    assert answer.status_code == example.status, answer.content
+    assert ("RateLimit" in answer) == ("429" in operation["responses"])
 
 
 # --- every example is tried

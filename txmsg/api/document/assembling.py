@@ -46,7 +46,13 @@ This document is the general one: asked for with a key, or by somebody who is lo
 in and may view event types, it holds the event types of this installation."""
 _USUAL = (400, 401, 403, 422, 500, 503)
 _OF_BODIES = (413, 415)
-_WITH = {"WWW-Authenticate": (401,), "Allow": (405,), "Retry-After": (429, 503)}
+_TOO_MANY = 429
+_WITH = {
+    "WWW-Authenticate": (401,),
+    "Allow": (405,),
+    "Retry-After": (_TOO_MANY, 503),
+    **dict.fromkeys(headers.OF_RATES, (_TOO_MANY,)),
+}
 
 
 def assemble(types: Sequence[EventType] | None, *, server: str = "/") -> dict[str, Any]:
@@ -173,8 +179,7 @@ def _told(
     refused = {*_USUAL, *said.refusals}
     refused |= {404} if has_path else set()
     refused |= set(_OF_BODIES) if body else set()
-    if not codes.with_status(429):
-        refused.discard(429)
+    counted = headers.OF_RATES if _TOO_MANY in refused else ()
     return {
         "operationId": name,
         "summary": " ".join(summary.split()).rstrip("."),
@@ -187,7 +192,9 @@ def _told(
         **({"requestBody": _body(body, shown)} if body else {}),
         "responses": {
             **{
-                str(status): _answer(status, each, shown, declared.get(status, {}))
+                str(status): _answer(
+                    status, each, shown, declared.get(status, {}), also=counted
+                )
                 for status, each in said.answers.items()
             },
             **{
@@ -240,10 +247,13 @@ def _answer(
     told: Answered,
     shown: Sequence[Example],
     declared: Mapping[str, Any],
+    *,
+    also: Sequence[str],
 ) -> dict[str, Any]:
+    """Return an answer; `also` are headers of every answer of its operation."""
     found: dict[str, Any] = {
         "description": told.about,
-        "headers": headers.of_answer(told.headers),
+        "headers": headers.of_answer([*told.headers, *also]),
     }
     if told.leads:
         found["links"] = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from txmsg.api.document import codes
-
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -31,10 +29,17 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Retry-After": ("Seconds until another try makes sense.", {"type": "integer"}),
     "WWW-Authenticate": ("The scheme, Bearer.", _TEXT),
     "Allow": ("The methods that this address takes.", _TEXT),
-    "RateLimit-Policy": ("How many requests in how many seconds.", _TEXT),
-    "RateLimit": ("How many of them are left, and for how long.", _TEXT),
+    "RateLimit-Policy": (
+        "How many events in how many seconds; without a limit it is left out.",
+        _TEXT,
+    ),
+    "RateLimit": (
+        "How many are left (`r`), and in how many seconds all are again (`t`).",
+        _TEXT,
+    ),
 }
-_OF_RATES = ("RateLimit-Policy", "RateLimit")
+OF_RATES = ("RateLimit-Policy", "RateLimit")
+"""Those of what is counted against a rate, when the source has one."""
 
 
 def components() -> dict[str, Any]:
@@ -42,16 +47,10 @@ def components() -> dict[str, Any]:
     return {
         name: {"description": about, "schema": schema}
         for name, (about, schema) in _HEADERS.items()
-        if name not in _OF_RATES or _has_rates()
     }
 
 
 def of_answer(names: Iterable[str]) -> dict[str, Any]:
-    """Return references to headers: those named, and those of every answer."""
-    rates = _OF_RATES if _has_rates() else ()
-    every = ("X-Request-Id", *names, *rates)
+    """Return references to headers: those named, and that of every answer."""
+    every = ("X-Request-Id", *names)
     return {name: {"$ref": f"#/components/headers/{name}"} for name in every}
-
-
-def _has_rates() -> bool:
-    return bool(codes.with_status(429))
