@@ -33,6 +33,8 @@ _TOGETHER = (
 # would be waited for.
 _NEXT = ("test_crashdrill.py", "test_api_fuzzing.py", "test_block_editor.py")
 
+_DJANGO = {"db", "transactional_db", "live_server", "admin_client"}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make users cheap (the default hasher is slow), and collect garbage rarely."""
@@ -62,8 +64,29 @@ def pytest_collection_modifyitems(
     if unlisted := marked - {*_TOGETHER, *_NEXT}:
         message = f"list {', '.join(sorted(unlisted))} in tests/conftest.py"
         raise pytest.UsageError(message)
+    _refuse_django_beside_a_browser(items)
     is_parallel = hasattr(config, "workerinput")
     items.sort(key=_place_among_many if is_parallel else _place)
+
+
+def _refuse_django_beside_a_browser(items: list[pytest.Item]) -> None:
+    """Raise for a module that would find the loop of another one's browser running.
+
+    Django asks no database in a thread that has one: such tests fail in company only.
+    """
+    mixed = {
+        item.path.name
+        for item in items
+        if item.path.name in (*_TOGETHER, *_NEXT)
+        and (item.get_closest_marker("django_db") or _DJANGO & _fixtures_of(item))
+    }
+    if mixed:
+        names = ", ".join(sorted(mixed))
+        raise pytest.UsageError(f"move what asks the database out of {names}")
+
+
+def _fixtures_of(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
 
 
 def _place(item: pytest.Item) -> int:
@@ -107,6 +130,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     """Have `-n 2` keep to the order above."""
     config.option.loadscopereorder = False
     return _InOrder(config, log)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Close the browser before Django ends: it drops no database beside one."""
+    yield
+    kept_open.close()
 
 
 @pytest.fixture(autouse=True)
