@@ -8,7 +8,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import DataError, NotSupportedError, connection, transaction
+from django.db import (
+    DataError,
+    NotSupportedError,
+    OperationalError,
+    connection,
+    transaction,
+)
 
 from events import statements
 from events.models import Source
@@ -125,4 +131,36 @@ def test_a_dead_connection_is_left_and_a_living_one_kept() -> None:
     assert statements.rows("SELECT 1", {}) == [(1,)]
     connection.connection.close()
     statements.leave_dead_connection()
+    assert statements.rows("SELECT 1", {}) == [(1,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_is_kept_whole_or_not_at_all(table: str) -> None:
+    insert = f"INSERT INTO {table} VALUES (%(a)b::int)"
+    count = f"SELECT count(*) FROM {table}"
+    with statements.transaction():
+        statements.rows(insert, {"a": 2})
+        with psycopg.connect(connection.connection.info.dsn) as other:
+            assert other.execute(count).fetchone() == (1,), "not committed yet"
+
+    def fail() -> None:
+        with statements.transaction():
+            statements.rows(insert, {"a": 3})
+            statements.rows("SELECT 1 / %(zero)b::int", {"zero": 0})
+
+    with pytest.raises(DataError):
+        fail()
+    assert statements.rows(count, {}) == [(2,)]
+    with transaction.atomic():
+        with statements.transaction():
+            statements.rows(insert, {"a": 4})
+        transaction.set_rollback(True)
+    assert statements.rows(count, {}) == [(2,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_ends_in_a_transaction_is_an_error_of_the_connection() -> None:
+    with pytest.raises(OperationalError), statements.transaction():
+        statements.rows("SELECT pg_terminate_backend(pg_backend_pid())", {})
+    connection.close()
     assert statements.rows("SELECT 1", {}) == [(1,)]

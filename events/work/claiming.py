@@ -10,8 +10,6 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from events import arrays, ids, statements
 from events.facts import StoredFacts, stored
 from events.models import Stage
@@ -84,7 +82,7 @@ def claim(
     long as that version's message is live. A row that was never tried is pinned anew.
     `caps` says, by event type, of which no more than so many rows are worth taking.
     """
-    with transaction.atomic():
+    with statements.transaction():
         rules = _read_rules()
         rows = _select_due(
             lane=lane, types=rules.types, limit=limit, caps=caps or {}, floor=floor
@@ -115,7 +113,7 @@ def claim_run_out(
 
     Nobody knows whether these were sent: the caller resolves each by policy.
     """
-    with transaction.atomic():
+    with statements.transaction():
         rows = _select_due(
             lane=lane,
             types=_read_rules().types,

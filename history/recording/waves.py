@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from django.db import DataError, transaction
+from django.db import DataError
 
 from events import arrays, statements, work
 from history.models import Reason, SuppressionReason
@@ -53,7 +53,7 @@ def _record_at_once(results: Results, *, lease_no: int) -> Recorded:
     asked = {e.id for e in results.endings} | {p.id for p in tries}
     if not asked:
         return Recorded()
-    with transaction.atomic():
+    with statements.transaction():
         ends.lock(results.endings, asked)
         ended = ends.finish(results.endings, lease_no=lease_no)
         ends.end_events(results.endings, ended)
