@@ -34,7 +34,7 @@ from events.problems import Fault, Refused
 MAX_EVENTS = 500
 MAX_EVENT_BYTES = 256 * 1024
 MODES = ("strict", "permissive")
-# Each try settles what others took meanwhile; more than a few are odd.
+# What was taken and is free again is odd when it happens more than a few times.
 _TRIES = 5
 
 Result = Accepted | Refused
@@ -87,7 +87,8 @@ def accept(
         return _replayed(batch, readable, first.id)
     _judge(batch, readable)
     event_ids = ids.new_event_ids(len(bodies))
-    for _ in range(_TRIES):
+    # Each try that fails settles an event that somebody else took in meanwhile.
+    for _ in range(len(bodies) + _TRIES):
         if mode == "strict":
             _require_all(batch)
         lost = _store(batch, event_ids, whole)

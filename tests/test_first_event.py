@@ -65,8 +65,9 @@ class Shell:
         """Run a block as if it were pasted; return what is seen."""
         for ours, theirs in (
             ("http://127.0.0.1:8000", self._url),
-            (".venv/bin/python", sys.executable),
             ("/tmp/", f"{self._folder}/"),
+            # Last, for it may lie there itself.
+            (".venv/bin/python", sys.executable),
         ):
             block = block.replace(ours, theirs)
         assert self._process.stdin
