@@ -19,7 +19,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.transaction import atomic
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
@@ -37,6 +37,9 @@ _prepared: WeakKeyDictionary[
     psycopg.Connection[Any], dict[tuple[str, tuple[int, ...]], bytes]
 ] = WeakKeyDictionary()
 """Names of what a connection has prepared, by statement and types of parameters."""
+_turned_off: WeakKeyDictionary[psycopg.Connection[Any], tuple[str, ...]] = (
+    WeakKeyDictionary()
+)
 
 
 def rows(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -47,9 +50,11 @@ def rows(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     written twice. Errors are Django's. Read jsonb as ``::text``: here it would become
     floats.
     """
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        raw = cast("psycopg.Connection[Any]", connection.connection)
+    here = connections[DEFAULT_DB_ALIAS]
+    if here.connection is None:
+        here.ensure_connection()
+    with here.wrap_database_errors:
+        raw = cast("psycopg.Connection[Any]", here.connection)
         try:
             return _run(raw, statement, values)
         except _STALE:
@@ -61,6 +66,23 @@ def rows(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
             return _run(raw, statement, values)
 
 
+def turn_off(*switches: str) -> None:
+    """Have the planner of this session do without something; told once a connection.
+
+    Plans are made anew when a table has changed, so it has to hold for good. Inside a
+    transaction, which may be undone, it is told each time.
+    """
+    here = connections[DEFAULT_DB_ALIAS]
+    here.ensure_connection()
+    raw = cast("psycopg.Connection[Any]", here.connection)
+    if _turned_off.get(raw) == switches:
+        return
+    calls = ", ".join(f"set_config('{name}', 'off', false)" for name in switches)
+    rows(f"SELECT {calls}", {})
+    if not here.in_atomic_block:
+        _turned_off[raw] = switches
+
+
 @contextlib.contextmanager
 def transaction() -> Iterator[None]:
     """Run statements of this module in one transaction, or in the one that stands.
@@ -68,13 +90,14 @@ def transaction() -> Iterator[None]:
     What Django's `atomic` does, without what it costs. Django does not know of it: what
     is inside runs `rows`, and at most reads through Django.
     """
-    if connection.in_atomic_block:
+    here = connections[DEFAULT_DB_ALIAS]
+    if here.in_atomic_block:
         with atomic():
             yield
         return
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        raw = cast("psycopg.Connection[Any]", connection.connection)
+    here.ensure_connection()
+    with here.wrap_database_errors:
+        raw = cast("psycopg.Connection[Any]", here.connection)
         _tell(raw, b"BEGIN")
         try:
             yield
@@ -155,15 +178,18 @@ def leave_dead_connection() -> None:
     """Let go of a connection that the server has ended: the next use makes a new one.
 
     Django would ask ``SELECT 1`` at each request, and not at all before `rows`. Here
-    nothing is asked: a connection on which nothing runs has something to read only
-    when it was told of its end.
+    nothing is asked unless there was an error: a connection on which nothing runs has
+    something to read only when it was told of its end.
     """
-    raw = connection.connection
-    if raw is None or connection.in_atomic_block:
+    here = connections[DEFAULT_DB_ALIAS]
+    if here.errors_occurred:
+        here.close_if_unusable_or_obsolete()
+    raw = here.connection
+    if raw is None or here.in_atomic_block:
         return
     if not raw.closed:
         poll = select.poll()
         poll.register(raw.fileno(), select.POLLIN)
         if not poll.poll(0):
             return
-    connection.close()
+    here.close()

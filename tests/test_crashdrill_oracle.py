@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from txmsg.channels import close_channels
 from txmsg.crashdrill import content
 from txmsg.crashdrill.client import Accepted, Wish, body_of, prepare
 from txmsg.crashdrill.installation import Installation
-from txmsg.crashdrill.oracle import Oracle
+from txmsg.crashdrill.oracle import Leases, Oracle
 
 pytestmark = pytest.mark.django_db
 POLICIES = ["must_arrive", "never_twice"]
@@ -172,3 +173,29 @@ def unguarded() -> Iterator[None]:
         cursor.execute("SET session_replication_role = replica")
         yield
         cursor.execute("SET session_replication_role = origin")
+
+
+# I9, by what the monitor saw of one row.
+
+_FIRST = datetime(2026, 11, 23, tzinfo=UTC)
+_SECOND = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_sound"),
+    [
+        ([(5, _FIRST), (5, _FIRST), (7, _FIRST)], True),
+        ([(5, _FIRST), (7, _FIRST), (5, _FIRST)], False),
+        ([(5, _FIRST), (7, _FIRST), (6, _FIRST)], False),
+        # The database was restarted: a claim may be undone, and number 7 is gone.
+        ([(5, _FIRST), (7, _FIRST), (5, _SECOND), (5, _SECOND), (8, _SECOND)], True),
+        ([(5, _FIRST), (7, _FIRST), (5, _SECOND), (7, _SECOND)], False),
+        ([(5, _FIRST), (7, _FIRST), (5, _SECOND), (6, _SECOND)], False),
+    ],
+)
+def test_lease_numbers_only_grow(
+    seen: list[tuple[int, datetime]], is_sound: bool
+) -> None:
+    leases = Leases()
+    found = [leases.note(*look) for look in seen]
+    assert any(found) is not is_sound

@@ -111,9 +111,35 @@ def test_a_wave_takes_a_bounded_number_of_statements_whatever_its_size(
         recorded = recording.record(results, lease_no=claimed.lease_no)
 
     assert len(claimed.items) == len(marked) == len(recorded.own) == size
-    assert claiming_took() <= 5
+    assert claiming_took() <= 4
     assert marking_took() == 1
     assert recording_took() <= 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_does_not_wait_for_the_disk_and_a_record_does(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(version, 1)
+    waits: list[str] = []
+    tell = statements._tell
+
+    def spy(raw: Any, command: bytes) -> None:
+        if command == b"COMMIT":
+            waits.append(raw.execute("SHOW synchronous_commit").fetchone()[0])
+        tell(raw, command)
+
+    with connection.cursor() as cursor:
+        # Of tests none waits.
+        cursor.execute("SET synchronous_commit = on")
+    try:
+        monkeypatch.setattr(statements, "_tell", spy)
+        claimed = claim()
+        mark(claimed)
+        recording.record(sent(claimed), lease_no=claimed.lease_no)
+    finally:
+        connection.close()
+    assert waits == ["off", "on"]
 
 
 def test_a_plan_made_when_the_queue_was_said_to_be_empty_does_not_read_the_backlog(
@@ -132,14 +158,15 @@ def test_a_plan_made_when_the_queue_was_said_to_be_empty_does_not_read_the_backl
     values |= {"owner": "worker", "size": 30, "seconds": 60.0, "alone": False}
     update = explained(claiming._UPDATE, values)
     due = explained(
-        claiming._DUE,
+        claiming._DUE_OF_ALL,
         {
-            "types": arrays.bigints([claimed.items[0].type_id]),
+            "types": arrays.bigints([]),
+            "rooms": arrays.bigints([]),
+            "limit": 10.0,
             "lane": "normal",
             "floor": work.BEGINNING,
             "sending": False,
             "taken": arrays.uuids([]),
-            "shares": arrays.bigints([10]),
             "deaths": 3,
         },
     )
@@ -150,8 +177,8 @@ def test_a_plan_made_when_the_queue_was_said_to_be_empty_does_not_read_the_backl
 
 
 def explained(statement: str, values: dict[str, Any]) -> str:
-    """Return a plan as a claim makes it: behind the statement that reads the rules."""
-    claiming._read_rules()
+    """Return a plan as a session makes it that claims."""
+    statements.turn_off(*claiming._DONE_WITHOUT)
     return "\n".join(row[0] for row in statements.rows("EXPLAIN " + statement, values))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
@@ -14,6 +14,7 @@ from events import arrays, ids, statements
 from events.facts import StoredFacts, stored
 from events.models import Stage
 from events.routing import LiveVersion, Route, RouteKey, TypeRules, choose_routes
+from events.work.leases import NEW_LEASE
 from events.work.rows import DEATHS_ALLOWED, Claim, Item, Row
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -23,42 +24,55 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 # and records, and what is joined here is bounded by its ids on both sides, and hashed.
 # Before PostgreSQL 18 a scan that is switched off and done all the same looks so dear
 # that it would be compiled first.
-_RULES = """
-    WITH by_index AS MATERIALIZED (
-        SELECT set_config('enable_seqscan', 'off', false),
-               set_config('enable_bitmapscan', 'off', false),
-               set_config('jit', 'off', false),
-               set_config('enable_sort', 'off', true),
-               set_config('enable_nestloop', 'off', true),
-               set_config('enable_mergejoin', 'off', true)
-    )
-    SELECT t.id, t.name, t.channel_order, t.fan_out, clock_timestamp()
-    FROM events_eventtype t CROSS JOIN by_index
-"""
+_DONE_WITHOUT = (
+    "enable_seqscan",
+    "enable_bitmapscan",
+    "enable_sort",
+    "enable_nestloop",
+    "enable_mergejoin",
+    "jit",
+)
+# Of each event type so many of its oldest rows, with what the type says.
 _DUE = """
+    WITH type AS (
+        SELECT t.id, t.name, array_to_string(t.channel_order, ' ') AS channels,
+               t.fan_out, asked.room
+        FROM events_eventtype t {among} unnest(%(types)b, %(rooms)b)
+             AS asked(id, room) USING (id)
+    ), turn AS (
+        SELECT type.*, least(room, share) AS share FROM type CROSS JOIN (
+            SELECT ceil(%(limit)b::float8 / greatest(1, count(*)))::bigint AS share
+            FROM type) AS fair
+    )
     SELECT w.id, w.event_id, w.type_id, w.stage, w.channel, w.address, w.version_id,
            w.pinned_at, w.expires_at, w.attempts, w.possible_duplicate, w.retry_of,
            w.marked_at, w.expires_at <= (SELECT clock_timestamp()),
            w.deaths >= %(deaths)b::int, w.due_at, w.lease_no, w.lease_owner,
-           w.lease_size, w.begun, w.deaths
-    FROM unnest(%(types)b, %(shares)b) AS t(id, share)
-    CROSS JOIN LATERAL (
+           w.lease_size, w.begun, w.deaths,
+           turn.name, turn.channels, turn.fan_out, turn.share,
+           (SELECT clock_timestamp())
+    FROM turn CROSS JOIN LATERAL (
         SELECT * FROM events_work
-        WHERE lane = %(lane)b AND type_id = t.id
+        WHERE lane = %(lane)b AND type_id = turn.id
           AND due_at <= (SELECT clock_timestamp()) AND due_at >= %(floor)b
           AND (stage = 'sending') = %(sending)b AND id <> ALL(%(taken)b)
-        ORDER BY due_at LIMIT t.share FOR UPDATE SKIP LOCKED
+        ORDER BY due_at LIMIT turn.share FOR UPDATE SKIP LOCKED
     ) AS w
 """
+_DUE_OF_ALL = _DUE.format(among="LEFT JOIN")
+_DUE_OF_SOME = _DUE.format(among="JOIN")
+# How many columns are of the row itself.
+_OF_ROW = 21
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """What the event types say, and the moment of the claim."""
+@dataclass(slots=True)
+class _Due:
+    """Locked rows, in the order in which they are taken, and what is said of them."""
 
-    types: Mapping[int, TypeRules]
-    names: Mapping[int, str]
-    now: datetime
+    rows: list[Row] = field(default_factory=list)
+    rules: dict[int, TypeRules] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    now: datetime = BEGINNING
 
 
 def claim(
@@ -82,25 +96,23 @@ def claim(
     long as that version's message is live. A row that was never tried is pinned anew.
     `caps` says, by event type, of which no more than so many rows are worth taking.
     """
+    statements.turn_off(*_DONE_WITHOUT)
     with statements.transaction():
-        rules = _read_rules()
-        rows = _select_due(
-            lane=lane, types=rules.types, limit=limit, caps=caps or {}, floor=floor
-        )
-        if not rows:
+        due = _select_due(lane=lane, limit=limit, caps=caps or {}, floor=floor)
+        if not due.rows:
             return Claim()
-        taken = _without_neighbours_of_a_death(rows)
+        taken = _without_neighbours_of_a_death(due.rows)
         _unpin(taken, live_pins)
-        facts = stored((row.event_id for row in taken if not row.expired), rules.names)
-        siblings = list(_route(taken, rules, live, facts))
+        facts = stored((row.event_id for row in taken if not row.expired), due.names)
+        siblings = list(_route(taken, due, live, facts))
         lease_no = _lease(taken, siblings, owner, lease_seconds)
     items = [row for row in taken if not row.is_parked]
     items += [row for _, row in siblings if not row.is_parked]
     return Claim(
         lease_no=lease_no,
         items=items,
-        low_water=min(row.due_at for row in rows),
-        is_full=len(rows) >= limit or len(taken) < len(rows),
+        low_water=min(row.due_at for row in due.rows),
+        is_full=len(due.rows) >= limit or len(taken) < len(due.rows),
         parked=sum(row.is_parked for row in taken),
         facts=facts,
     )
@@ -113,15 +125,11 @@ def claim_run_out(
 
     Nobody knows whether these were sent: the caller resolves each by policy.
     """
+    statements.turn_off(*_DONE_WITHOUT)
     with statements.transaction():
         rows = _select_due(
-            lane=lane,
-            types=_read_rules().types,
-            limit=limit,
-            caps={},
-            floor=BEGINNING,
-            sending=True,
-        )
+            lane=lane, limit=limit, caps={}, floor=BEGINNING, sending=True
+        ).rows
         if not rows:
             return 0, ()
         for row in rows:
@@ -133,54 +141,58 @@ def claim_run_out(
 _due_at = attrgetter("due_at")
 
 
-def _read_rules() -> _Rules:
-    rows = statements.rows(_RULES, {})
-    return _Rules(
-        types={row[0]: TypeRules(tuple(row[2]), row[3]) for row in rows},
-        names={row[0]: row[1] for row in rows},
-        now=rows[0][4] if rows else BEGINNING,
-    )
-
-
 def _select_due(
     *,
     lane: str,
-    types: Iterable[int],
     limit: int,
     caps: Mapping[int, int],
     floor: datetime,
     sending: bool = False,
-) -> list[Row]:
+) -> _Due:
     """Lock due rows: the oldest of each type in turn, then of types that have more."""
-    rows: list[Row] = []
-    room = {type_id: min(limit, caps.get(type_id, limit)) for type_id in types}
-    share = -(-limit // max(1, len(room)))
-    for _ in range(2):
-        shares = {
-            type_id: min(share, left) for type_id, left in room.items() if left > 0
-        }
-        if not shares or len(rows) >= limit:
-            break
+    due = _Due()
+    room: Mapping[int, int] = caps
+    for statement in (_DUE_OF_ALL, _DUE_OF_SOME):
         values = {
-            "types": arrays.bigints(shares),
-            "shares": arrays.bigints(shares.values()),
+            "types": arrays.bigints(room),
+            "rooms": arrays.bigints(room.values()),
+            "limit": float(limit - len(due.rows)),
             "lane": lane,
             "floor": floor,
             "sending": sending,
-            "taken": arrays.uuids(row.id for row in rows),
+            "taken": arrays.uuids(row.id for row in due.rows),
             "deaths": DEATHS_ALLOWED,
         }
-        found = [Row(*row) for row in statements.rows(_DUE, values)]
-        found.sort(key=_due_at)
-        rows += found[: limit - len(rows)]
-        counts = Counter(row.type_id for row in found)
+        shares = _take_in(due, statements.rows(statement, values), limit=limit)
+        counts = Counter(row.type_id for row in due.rows)
         room = {
-            type_id: room[type_id] - count
-            for type_id, count in counts.items()
-            if count == share
+            type_id: min(limit, caps.get(type_id, limit)) - share
+            for type_id, share in shares.items()
+            if counts[type_id] == share
         }
-        share = -(-(limit - len(rows)) // max(1, len(room)))
-    return rows
+        room = {type_id: left for type_id, left in room.items() if left > 0}
+        if not room or len(due.rows) >= limit:
+            break
+    return due
+
+
+def _take_in(
+    due: _Due, found: Sequence[tuple[Any, ...]], *, limit: int
+) -> dict[int, int]:
+    """Note what was found; return how many rows of each type were asked for at most."""
+    shares: dict[int, int] = {}
+    rows: list[Row] = []
+    for values in found:
+        row = Row(*values[:_OF_ROW])
+        rows.append(row)
+        name, channels, fan_out, share, due.now = values[_OF_ROW:]
+        if row.type_id not in shares:
+            shares[row.type_id] = share
+            due.names[row.type_id] = name
+            due.rules[row.type_id] = TypeRules(tuple(channels.split()), fan_out)
+    rows.sort(key=_due_at)
+    due.rows += rows[: limit - len(due.rows)]
+    return shares
 
 
 def _without_neighbours_of_a_death(rows: list[Row]) -> list[Row]:
@@ -206,7 +218,7 @@ def _unpin(rows: list[Row], live_pins: Callable[[set[int]], set[int]]) -> None:
 
 def _route(
     rows: list[Row],
-    rules: _Rules,
+    due: _Due,
     live: Mapping[RouteKey, LiveVersion],
     facts: Mapping[UUID, StoredFacts],
 ) -> Iterator[tuple[Row, Row]]:
@@ -218,12 +230,12 @@ def _route(
         if row.expired or row.stage == Stage.HELD:
             continue
         if not row.channel:
-            for sibling in _route_event(row, rules, live, facts.get(row.event_id)):
+            for sibling in _route_event(row, due, live, facts.get(row.event_id)):
                 yield row, sibling
             continue
         version = live.get((row.type_id, row.channel))
         if version is not None:
-            row.take(Route(row.channel, row.address), version, rules.now)
+            row.take(Route(row.channel, row.address), version, due.now)
         else:
             # Its message was unpublished: the row keeps its way and waits.
             row.stage, row.is_parked = Stage.NOT_COVERED.value, True
@@ -231,13 +243,13 @@ def _route(
 
 def _route_event(
     row: Row,
-    rules: _Rules,
+    due: _Due,
     live: Mapping[RouteKey, LiveVersion],
     facts: StoredFacts | None,
 ) -> Iterator[Row]:
     """Route an event: its row becomes the first delivery; yield the others."""
     routes = choose_routes(
-        rules.types[row.type_id],
+        due.rules[row.type_id],
         wished=facts.channel if facts else "",
         recipient=facts.recipient_data() if facts else {},
         has_message=lambda channel: (row.type_id, channel) in live,
@@ -249,7 +261,7 @@ def _route_event(
     if all(version.is_paused for version in versions):
         row.wait(Stage.PAUSED)
         return
-    row.take(routes[0], versions[0], rules.now)
+    row.take(routes[0], versions[0], due.now)
     for number, (route, version) in enumerate(
         zip(routes[1:], versions[1:], strict=True), start=ids.ordinal_of(row.id) + 1
     ):
@@ -261,7 +273,7 @@ def _route_event(
             pinned_at=None,
             is_parked=False,
         )
-        sibling.take(route, version, rules.now)
+        sibling.take(route, version, due.now)
         yield sibling
 
 
@@ -273,7 +285,8 @@ def _lease(
 ) -> int:
     """Write the lease, the routes and the pins; insert the rows of further channels.
 
-    Returns the number of the lease, which is greater than every one before.
+    Returns the number of the lease, which is greater than every one before. The commit
+    does not wait for the disk: the mark does, which comes before anything is sent.
     """
     size = sum(not row.is_parked for row in rows)
     lease = {"owner": owner, "size": size, "seconds": float(lease_seconds)}
@@ -303,7 +316,7 @@ _LEASE_COLUMNS = """
 """
 _UPDATE = f"""
     WITH lease AS MATERIALIZED (
-        SELECT nextval('events_work_lease') AS number
+        SELECT {NEW_LEASE} AS number, set_config('synchronous_commit', 'off', true)
     ), written AS (
         UPDATE events_work w
         SET stage = r.stage, channel = r.channel, address = r.address,

@@ -75,9 +75,15 @@ _POSTPONE = """
 """
 
 
+# The number of a lease is its moment in microseconds, by the database's clock. A claim
+# does not wait for the disk, so a crash of the database may undo it: a sequence could
+# then give the same number to another worker, and the first would not be fenced.
+NEW_LEASE = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
+
 def next_lease_no(cursor: Any) -> int:
     """Return a lease number greater than every one before."""
-    cursor.execute("SELECT nextval('events_work_lease')")
+    cursor.execute(f"SELECT {NEW_LEASE}")
     return int(cursor.fetchone()[0])
 
 
@@ -210,7 +216,7 @@ def wake(
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
-                """
+                f"""
                 WITH parked AS (
                     SELECT id FROM events_work
                     WHERE type_id = %s AND stage = ANY(%s)
@@ -222,7 +228,7 @@ def wake(
                 UPDATE events_work w
                 SET stage = CASE WHEN channel = '' THEN 'pending'
                                  WHEN attempts > 0 THEN 'retry' ELSE 'queued' END,
-                    lease_no = nextval('events_work_lease'), lease_owner = '',
+                    lease_no = {NEW_LEASE}, lease_owner = '',
                     lease_size = 0, due_at = clock_timestamp()
                 FROM parked WHERE w.id = parked.id
                 RETURNING w.id

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from events import ids
 from events.models import Stage
-from events.work.leases import next_lease_no
+from events.work.leases import NEW_LEASE, next_lease_no
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def wake_held(work_id: UUID) -> str | None:
     """Make a held row due now; return its lane, or None if it is not held any more."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             UPDATE events_work
-            SET stage = 'retry', lease_no = nextval('events_work_lease'),
+            SET stage = 'retry', lease_no = {NEW_LEASE},
                 lease_owner = '', lease_size = 0, due_at = clock_timestamp()
             WHERE id = %s AND stage = 'held' AND expires_at > clock_timestamp()
             RETURNING lane

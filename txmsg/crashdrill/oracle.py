@@ -261,6 +261,30 @@ class Oracle:
                 found.breach("I7", f"{delivery} came {max(late):.1f} s too late")
 
 
+@dataclass(slots=True)
+class Leases:
+    """The leases that one row was seen under."""
+
+    lease_no: int = 0
+    greatest: int = 0
+    server: datetime | None = None
+    """Since when the database ran that showed it."""
+
+    def note(self, lease_no: int, server: datetime) -> str:
+        """Take in what was seen now; return what is wrong with it, if anything is.
+
+        A crash of the database may undo a claim, so that the row has the lease it had
+        before. A number that was not there before is greater than every one that was.
+        """
+        is_undone = server != self.server and lease_no < self.lease_no
+        why = ""
+        if lease_no != self.lease_no and lease_no <= self.greatest and not is_undone:
+            why = f"lease {lease_no} after {self.greatest}"
+        self.lease_no, self.server = lease_no, server
+        self.greatest = max(self.greatest, lease_no)
+        return why
+
+
 class Monitor:
     """Watches the work table while things go wrong: leases, and how long they lie.
 
@@ -271,7 +295,7 @@ class Monitor:
     def __init__(self, installation: Installation) -> None:
         """Watch from `with` on."""
         self._installation = installation
-        self._leases: dict[UUID, int] = {}
+        self._leases: dict[UUID, Leases] = {}
         self._lying: dict[tuple[UUID, int], float] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -301,19 +325,17 @@ class Monitor:
     def _look(self) -> None:
         rows = self._installation.query(
             """
-            SELECT id, lease_no, due_at <= clock_timestamp(), lease_owner <> ''
+            SELECT id, lease_no, due_at <= clock_timestamp(), lease_owner <> '',
+                   pg_postmaster_start_time()
             FROM events_work ORDER BY due_at LIMIT 2000
             """
         )
-        is_quiet = sum(is_due for _, _, is_due, _ in rows) <= _FEW and not self.is_blind
+        is_quiet = sum(row[2] for row in rows) <= _FEW and not self.is_blind
         lying: dict[tuple[UUID, int], float] = {}
-        for identifier, lease_no, is_due, is_leased in rows:
-            before = self._leases.get(identifier, 0)
-            if lease_no < before:
-                self.breaches.append(
-                    ("I9", f"{identifier}: lease {lease_no} after {before}")
-                )
-            self._leases[identifier] = lease_no
+        for identifier, lease_no, is_due, is_leased, server in rows:
+            seen = self._leases.setdefault(identifier, Leases())
+            if why := seen.note(lease_no, server):
+                self.breaches.append(("I9", f"{identifier}: {why}"))
             if is_quiet and is_due and is_leased:
                 key = identifier, lease_no
                 lying[key] = self._lying.get(key, time.monotonic())
