@@ -1,12 +1,13 @@
 """Posts events at a steady rate from a few threads; writes down when and what.
 
-A process of its own. One line an event: its id, when its POST began and when the 202
-had arrived, by the wall clock.
+A process of its own. All requests are made before the first is due. One line an event:
+its id, when its POST began and when the 202 had arrived, by the wall clock.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import socket
 import sys
 import threading
@@ -42,27 +43,32 @@ def post(sock: socket.socket, content: bytes) -> tuple[str, float, float]:
 
 
 def work(
-    options: dict[str, Any], place: int, found: list[tuple[str, float, float]]
+    options: dict[str, Any],
+    place: int,
+    found: list[tuple[str, float, float]],
+    ready: threading.Barrier,
 ) -> None:
-    """Post every fourth event, each when its time has come."""
+    """Post every fourth event, each when its time has come; all begin together."""
     interval = THREADS / options["rate"]
     lane = options.get("lane", "normal")
-    sock = socket.create_connection(("127.0.0.1", options["port"]))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    due = time.monotonic() + interval * place / THREADS
-    deadline = time.monotonic() + options["seconds"]
-    number = place
-    while due < deadline:
-        content = request(
+    count = math.ceil((options["seconds"] - interval * place / THREADS) / interval)
+    waiting = [
+        request(
             "POST",
             "/api/v1/events",
             key=options["key"],
-            content=body(number, lane=lane),
+            content=body(place + THREADS * turn, lane=lane),
         )
+        for turn in range(count)
+    ]
+    sock = socket.create_connection(("127.0.0.1", options["port"]))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    ready.wait()
+    due = time.monotonic() + interval * place / THREADS
+    for content in waiting:
         time.sleep(max(0.0, due - time.monotonic()))
         found.append(post(sock, content))
         due += interval
-        number += THREADS
     sock.close()
 
 
@@ -70,8 +76,9 @@ def main() -> None:
     """Read the options as JSON, post, and write what was posted to a file."""
     options = json.loads(sys.argv[1])
     found: list[tuple[str, float, float]] = []
+    ready = threading.Barrier(THREADS)
     crew = [
-        threading.Thread(target=work, args=(options, place, found))
+        threading.Thread(target=work, args=(options, place, found, ready))
         for place in range(THREADS)
     ]
     for thread in crew:
