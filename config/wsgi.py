@@ -11,6 +11,7 @@ from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
+from txmsg import garbage
 from txmsg.embedded.processes import die_with_parent
 from txmsg.front import Front
 
@@ -24,6 +25,7 @@ django.setup(set_prefix=False)
 application = Front()
 # By its name: its models are there only now.
 import_string("events.refusals.begin_writing")()
+garbage.collect_seldom()
 
 
 @receiver(connection_created)

@@ -18,7 +18,7 @@ from events.api_keys import Caller
 from events.known_types import KnownType
 from events.models import ContractMode, EventType, Scope, Stage, WhenUncovered
 from events.problems import Fault, Refused
-from events.routing import Route, TypeRules, reachable
+from events.routing import Route, reachable
 from events.schemas import EventIn, parse_event
 
 logger = logging.getLogger(__name__)
@@ -145,12 +145,8 @@ def _check(
     context_faults, context_warnings = _check_context(event, known)
     faults += context_faults
     warnings += context_warnings + _trimmed(event, body)
-    recipient = event.recipient.model_dump(exclude_none=True)
-    routes = reachable(
-        TypeRules(tuple(event_type.channel_order), event_type.fan_out),
-        wished=event.channel or "",
-        recipient=recipient,
-    )
+    recipient = event.recipient.given()
+    routes = reachable(known.rules, wished=event.channel or "", recipient=recipient)
     covered = [r for r in routes if r.channel in event_type.live_channels]
     if not covered and (fault := _no_address(event, event_type, routes)):
         faults.append(fault)
@@ -212,11 +208,12 @@ def _not_covered(event_type: EventType) -> Fault:
 
 def _trimmed(event: EventIn, body: Mapping[str, Any]) -> list[Fault]:
     """Return a warning of each address around which blanks were taken off."""
-    given = body["recipient"]
+    given, kept = body["recipient"], event.recipient
+    pairs = (("email", kept.email), ("phone", kept.phone))
     return [
         Fault(f"/recipient/{name}", "address_trimmed", "Blanks were taken off.")
-        for name in ("email", "phone")
-        if getattr(event.recipient, name) and given[name] != given[name].strip(" ")
+        for name, address in pairs
+        if address and given[name] != address and given[name] != given[name].strip(" ")
     ]
 
 

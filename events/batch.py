@@ -21,7 +21,6 @@ from events import (
     intake,
     rates,
     ringing,
-    statements,
     storing,
     strict_json,
 )
@@ -76,7 +75,6 @@ def accept(
     same idempotency key and body take nothing in. Commits, then rings once a lane.
     `charge` is told how many events there are before any is looked at, and may refuse.
     """
-    statements.leave_dead_connection()
     parsed = strict_json.parse(raw)
     mode, bodies = _read(parsed)
     charge(len(bodies))

@@ -16,7 +16,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import django_rq
 from django.conf import settings
@@ -248,7 +248,7 @@ def _listen(
     if said == b"elsewhere":
         return said, []
     url = str(settings.REDIS_URL)
-    found: Any = _patient(url).blpop([_wake_key(place)], timeout=max(seconds, 0.01))
+    found = valkey.say(_patient(url), "BLPOP", _wake_key(place), max(seconds, 0.01))
     return (_WOKEN, [found[1].decode()]) if found else (said, [])
 
 

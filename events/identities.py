@@ -6,6 +6,7 @@ with a fingerprint of the whole body, for as long as their event.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,13 +107,21 @@ def request_of(
     idempotency_key: str,
 ) -> Request:
     """Return what tells this request from others."""
+    if not (idempotency_key or external_id):
+        return _without_keys(source_id)
     keys = []
     if idempotency_key:
         keys.append(Key(IdentityKind.IDEMPOTENCY_KEY, source_id, idempotency_key))
     if external_id:
         keys.append(Key(IdentityKind.EXTERNAL_ID, type_id, external_id))
-    fingerprint = hashlib.sha256(strict_json.canonical(body)).digest() if keys else b""
+    fingerprint = hashlib.sha256(strict_json.canonical(body)).digest()
     return Request(source_id=source_id, keys=tuple(keys), fingerprint=fingerprint)
+
+
+@functools.lru_cache(maxsize=128)
+def _without_keys(source_id: int) -> Request:
+    """Return what every request without a key is: it repeats none."""
+    return Request(source_id=source_id, keys=(), fingerprint=b"")
 
 
 def take(claims: Sequence[Claim]) -> set[Key]:

@@ -18,7 +18,6 @@ from events import (
     ids,
     rates,
     ringing,
-    statements,
     storing,
 )
 from events.admission import Checked
@@ -54,7 +53,6 @@ def accept(
     answer with the event of the first time; with other data they are refused (409). A
     parallel twin waits for the first. Commits, then rings for the lane.
     """
-    statements.leave_dead_connection()
     (judged,) = rates.throttled(admission.judge([body], caller))
     if judged.event is None or judged.type is None:
         raise judged.refused or AssertionError

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from events import contract
 from events.models import EventType
+from events.routing import TypeRules
 
 _MOST = 5_000
 
@@ -27,6 +28,11 @@ class KnownType:
 
     type: EventType
     until: float
+
+    @functools.cached_property
+    def rules(self) -> TypeRules:
+        """What it says of its channels."""
+        return TypeRules(tuple(self.type.channel_order), self.type.fan_out)
 
     @functools.cached_property
     def contract(self) -> Any:

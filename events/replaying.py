@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from events import facts, intake, statements, storing
+from events import facts, intake, storing
 from events.api_keys import Caller
 from events.intake import Accepted
 from events.models import Event
@@ -37,7 +37,6 @@ def replay(
     Raises Refused as `intake.accept` does, and (410) when the data are gone. With a key
     there is one replay of this event; others, and new events, may have the same key.
     """
-    statements.leave_dead_connection()
     event = (
         Event.objects.select_related("type")
         .filter(pk=event_id, source_id=caller.source_id)

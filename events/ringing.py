@@ -28,7 +28,10 @@ _ringer: threading.Thread | None = None
 
 def ring_on_commit(lane: str) -> None:
     """Ring once the current transaction has committed; at once outside of one."""
-    transaction.on_commit(functools.partial(ring, lane), robust=True)
+    if transaction.get_connection().in_atomic_block:
+        transaction.on_commit(functools.partial(ring, lane), robust=True)
+    else:
+        ring(lane)
 
 
 def ring(lane: str) -> None:

@@ -153,6 +153,12 @@ class Recipient(_Strict):
             )
         return self
 
+    def given(self) -> dict[str, Any]:
+        """Return as plain data what was said of the recipient."""
+        if self.push is not None:
+            return self.model_dump(exclude_none=True)
+        return {name: value for name, value in vars(self).items() if value is not None}
+
 
 class EventIn(_Strict):
     """The body of POST /events."""

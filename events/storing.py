@@ -114,7 +114,8 @@ def store(
     checked: Checked, event_id: UUID, request: identities.Request, caller: Caller
 ) -> datetime | None:
     """Write an event and commit; return when, or None if one of its keys is taken."""
-    values = {**_values(checked, event_id), "source": caller.source_id}
+    values = dict(zip(_COLUMNS, _values(checked, event_id), strict=True))
+    values["source"] = caller.source_id
     with orphans_refused():
         if not request.keys:
             return _moment(statements.rows(outbox.telling(_INSERT_ONE), values))
@@ -141,37 +142,38 @@ def store_all(events: Mapping[UUID, Checked], caller: Caller) -> datetime:
     """
     rows = [_values(checked, event_id) for event_id, checked in events.items()]
     values: dict[str, Any] = {
-        name: _PACKED[kind](row[name] for row in rows)
-        for name, kind in _COLUMNS.items()
+        name: _PACKED[kind](column)
+        for (name, kind), column in zip(
+            _COLUMNS.items(), zip(*rows, strict=True), strict=True
+        )
     }
-    found = statements.rows(
-        outbox.telling(_INSERT_MANY), {**values, "source": caller.source_id}
-    )
+    values["source"] = caller.source_id
+    found = statements.rows(outbox.telling(_INSERT_MANY), values)
     return cast("datetime", _moment(found))
 
 
-def _values(checked: Checked, event_id: UUID) -> dict[str, Any]:
-    """Return what is stored of an event, by the names of `_COLUMNS`."""
+def _values(checked: Checked, event_id: UUID) -> tuple[Any, ...]:
+    """Return what is stored of an event, in the order of `_COLUMNS`."""
     event = checked.event
-    return {
-        "id": event_id,
-        "work": ids.delivery_id(event_id, 1),
-        "type": checked.type.pk,
-        "lane": checked.lane,
-        "channel": event.channel or "",
-        "external_id": event.external_id or "",
-        "correlation_id": event.correlation_id or "",
-        "origin": event.origin or "",
-        "address": checked.route.address[:320],
-        "scheduled": event.scheduled_at,
-        "expires": event.expires_at,
-        "ttl": float(checked.type.ttl_seconds),
-        "stage": str(checked.stage),
-        "ctx": strict_json.dumps(event.ctx),
-        "recipient": strict_json.dumps(checked.recipient),
-        "metadata": strict_json.dumps(event.metadata) if event.metadata else "{}",
-        "warnings": strict_json.dumps(checked.warnings) if checked.warnings else "[]",
-    }
+    return (
+        event_id,
+        ids.delivery_id(event_id, 1),
+        checked.type.pk,
+        checked.lane,
+        event.channel or "",
+        event.external_id or "",
+        event.correlation_id or "",
+        event.origin or "",
+        checked.route.address[:320],
+        event.scheduled_at,
+        event.expires_at,
+        float(checked.type.ttl_seconds),
+        str(checked.stage),
+        strict_json.dumps(event.ctx),
+        strict_json.dumps(checked.recipient),
+        strict_json.dumps(event.metadata) if event.metadata else "{}",
+        strict_json.dumps(checked.warnings) if checked.warnings else "[]",
+    )
 
 
 def _moment(found: list[tuple[Any, ...]]) -> datetime | None:

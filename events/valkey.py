@@ -7,6 +7,7 @@ asks goes on without when nobody answers.
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
 import time
 from collections.abc import Sequence
@@ -15,9 +16,8 @@ from typing import Any
 from django.conf import settings
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.commands.core import Script
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from events.models import Lane
@@ -45,8 +45,29 @@ def run(script: str, keys: Sequence[str], arguments: Sequence[str | float]) -> A
 
     It is sent by its hash, and in full when Valkey has forgotten it.
     """
-    url = settings.RQ_QUEUES[Lane.NORMAL]["URL"]
-    return _script(url, script)(keys=keys, args=arguments)
+    rest = (len(keys), *keys, *arguments)
+    try:
+        return say(client(), "EVALSHA", _hash_of(script), *rest)
+    except NoScriptError:
+        return say(client(), "EVAL", script, *rest)
+
+
+def say(through: Redis, *command: str | float) -> Any:
+    """Send a command and return its answer as it comes; errors are those of redis.
+
+    The client's own way costs three times what the connection below it does.
+    """
+    pool = through.connection_pool
+    lent: Any = pool.get_connection()
+
+    def exchange() -> Any:
+        lent.send_command(*command)
+        return lent.read_response()
+
+    try:
+        return lent.retry.call_with_retry(exchange, lambda _error: lent.disconnect())
+    finally:
+        pool.release(lent)
 
 
 def ask(script: str, keys: Sequence[str], arguments: Sequence[str | float]) -> Any:
@@ -77,5 +98,6 @@ def _client(url: str) -> Redis:
 
 
 @functools.lru_cache(maxsize=64)
-def _script(url: str, script: str) -> Script:
-    return _client(url).register_script(script)
+def _hash_of(script: str) -> str:
+    # The name that Valkey gives to a script; it guards nothing.
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

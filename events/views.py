@@ -22,6 +22,7 @@ from events import (
     problems,
     rates,
     refusals,
+    statements,
     strict_json,
 )
 from events.api_keys import Caller
@@ -51,6 +52,7 @@ def api_view(*methods: str) -> Callable[[View], View]:
         @csrf_exempt
         @functools.wraps(view)
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            statements.leave_dead_connection()
             # Cookies play no part: broken ones would be answered with new ones.
             request.COOKIES.clear()
             request.META.pop("CSRF_COOKIE_NEEDS_UPDATE", None)
@@ -165,14 +167,15 @@ def _result(number: int, result: batch.Result) -> dict[str, Any]:
 
 def shown(accepted: Accepted) -> dict[str, Any]:
     """Return an accepted event as the API shows it."""
+    event_id = str(accepted.id)
     answer: dict[str, Any] = {
-        "id": str(accepted.id),
+        "id": event_id,
         "status": accepted.status,
         "type": accepted.type,
         "external_id": accepted.external_id or None,
         "received_at": problems.rfc3339(accepted.received_at),
         "warnings": accepted.warnings,
-        "links": {"self": f"/api/v1/events/{accepted.id}"},
+        "links": {"self": f"/api/v1/events/{event_id}"},
     }
     if accepted.is_duplicate:
         answer["duplicate"] = True

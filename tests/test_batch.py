@@ -35,6 +35,7 @@ from events.models import (
     Work,
 )
 from events.problems import Refused
+from events.webhooks import outbox
 from tests import factories
 from tests.api_door import Door, assert_refused, nothing_stored, open_door
 from tests.test_bad_input import FAULTS, JSON_FAULTS, dated
@@ -155,6 +156,8 @@ def test_a_batch_costs_one_statement_however_long_it_is(
     door: Door, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TXMSG_INTAKE_CACHE_SECONDS = 60.0
+    # Who listens is asked once a second, and the machine may be slow.
+    monkeypatch.setattr(outbox, "is_wanted", lambda: False)
     prepared: list[str] = []
     really = statements.rows
 

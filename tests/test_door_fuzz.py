@@ -176,7 +176,6 @@ class Run:
         asked["CONTENT_LENGTH"] = str(len(body))
         answer: Any = self.application(asked, lambda *start: said.extend(start))
         content = b"".join(answer)
-        answer.close()
         return int(said[0].split()[0]), dict(said[1]), content
 
 

@@ -6,7 +6,6 @@ with it, so that `/readyz` can tell which lanes are served.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import logging
 import os
@@ -29,7 +28,7 @@ from rq.worker.base import DequeueStrategy
 
 from events import doorbell, work
 from events.models import Lane
-from txmsg import jobs
+from txmsg import garbage, jobs
 from txmsg.channels import close_channels, leaving
 
 logger = logging.getLogger(__name__)
@@ -111,10 +110,7 @@ def run(name: str, lanes: Sequence[str]) -> None:
     if jobs.here.serves_authors:
         doorbell.answer(doorbell.AUTHORING)
         doorbell.ring_authors()
-    # What is loaded by now stays; the garbage of a batch is freed without a collection.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    garbage.collect_seldom()
     worker = LaneWorker(
         queues,
         name=f"{name}-{platform.node()}-{life}",

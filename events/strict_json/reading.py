@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -189,47 +190,60 @@ def _integer(text: str) -> int | BadNumber:
 def _is_clean(value: dict[str, Any], parsed: Parsed) -> bool:
     """Say whether a value surely has no fault, and cheaply.
 
-    Level by level. Whatever is odd is left to those who know places and words.
+    Whatever is odd is left to those who know places and words.
     """
-    level: list[Any] = [value]
-    keys = 0
-    for _ in range(MAX_DEPTH):
-        below: list[Any] = []
-        for holder in level:
-            items = holder
-            if type(holder) is dict:
-                keys += len(holder)
-                if not _are_clean_keys(holder, parsed):
-                    return False
-                items = holder.values()
-            elif len(holder) > MAX_ARRAY_LENGTH:
-                return False
-            kinds = set(map(type, items))
-            if not (kinds <= _KNOWN and _are_clean_items(items, kinds, parsed)):
-                return False
-            if not kinds.isdisjoint(_HOLDERS):
-                below += [item for item in items if type(item) in _HOLDERS]
-        if not below:
-            return keys <= MAX_KEYS
-        level = below
-    return False
-
-
-def _are_clean_keys(keys: dict[str, Any], parsed: Parsed) -> bool:
-    if "" in keys:
+    holders = _holders(value)
+    if holders is None:
         return False
-    if not parsed.has_long_strings:
-        return True
-    return not keys or (
-        max(map(len, keys)) <= MAX_KEY_LENGTH
-        and not (parsed.has_escapes and any(map(string_code, keys)))
+    # What jiter has read is of types we know, and its short strings are sound.
+    return not parsed.has_long_strings or all(
+        _is_clean_holder(holder, parsed) for holder in holders
     )
 
 
-def _are_clean_items(items: Any, kinds: set[type], parsed: Parsed) -> bool:
-    if not (parsed.has_long_strings and str in kinds):
-        return True
-    texts = [item for item in items if type(item) is str]
-    if max(map(len, texts)) > MAX_STRING_LENGTH:
+def _holders(value: dict[str, Any]) -> list[Any] | None:
+    """Return all objects and lists in a value, level by level; None if one is odd.
+
+    Odd is an empty key, what is nested too deep, and what has too many keys or items.
+    """
+    found: list[Any] = []
+    level: list[Any] = [value]
+    keys = 0
+    for _ in range(MAX_DEPTH):
+        found += level
+        below: list[Any] = []
+        for holder in level:
+            if type(holder) is dict:
+                keys += len(holder)
+                if "" in holder:
+                    return None
+                below += [item for item in holder.values() if type(item) in _HOLDERS]
+            elif len(holder) > MAX_ARRAY_LENGTH:
+                return None
+            else:
+                below += [item for item in holder if type(item) in _HOLDERS]
+        if not below:
+            return found if keys <= MAX_KEYS else None
+        level = below
+    return None
+
+
+def _is_clean_holder(holder: Any, parsed: Parsed) -> bool:
+    """Say whether what an object or a list has in it is surely sound."""
+    items = holder
+    if type(holder) is dict:
+        items = holder.values()
+        if not _are_clean(holder, MAX_KEY_LENGTH, parsed):
+            return False
+    kinds = set(map(type, items))
+    if not kinds <= _KNOWN:
         return False
-    return not (parsed.has_escapes and any(map(string_code, texts)))
+    texts = [item for item in items if type(item) is str] if str in kinds else ()
+    return _are_clean(texts, MAX_STRING_LENGTH, parsed)
+
+
+def _are_clean(texts: Collection[str], longest: int, parsed: Parsed) -> bool:
+    return not texts or (
+        max(map(len, texts)) <= longest
+        and not (parsed.has_escapes and any(map(string_code, texts)))
+    )
