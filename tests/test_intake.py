@@ -630,7 +630,8 @@ def test_without_redis_events_are_accepted_at_once(
                 headers=headers,
             )
         assert answer.status_code == 202
-        assert time.monotonic() - began < 0.25
+        # A loaded machine gets some room.
+        assert time.monotonic() - began < 0.5
         assert doorbell.failures["normal"] == count
     assert Work.objects.count() == 2
 
