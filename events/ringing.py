@@ -30,8 +30,13 @@ def ring_on_commit(lane: str) -> None:
     """Ring once the current transaction has committed; at once outside of one."""
     if transaction.get_connection().in_atomic_block:
         transaction.on_commit(functools.partial(ring, lane), robust=True)
-    else:
+        return
+    # What Django would do, without what it costs: the event is taken in, whatever
+    # becomes of its ring.
+    try:
         ring(lane)
+    except Exception:
+        logger.exception("ringing for %s failed", lane)
 
 
 def ring(lane: str) -> None:

@@ -102,3 +102,14 @@ def test_a_bell_that_breaks_does_not_end_the_rings_that_wait(
     ringing.ring("normal")
     wait_for(rung, 2)
     assert [lane for lane, _ in rung] == ["normal", "normal"]
+
+
+def test_a_ring_that_raises_outside_of_a_transaction_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_lane: str) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ringing, "ring", fail)
+    ringing.ring_on_commit("normal")
+    assert "ringing for normal failed" in caplog.text
